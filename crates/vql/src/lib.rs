@@ -1,0 +1,3 @@
+//! The VQL language: text in, lazy rows out.
+
+pub mod permission;
