@@ -1,0 +1,64 @@
+//! What the engine needs from the program it is part of. The engine itself has no files, no network, no clock.
+
+use std::any::Any;
+use std::io::{self, Read, Seek, Write};
+
+use crate::permission::Permissions;
+use crate::value::Time;
+
+/// A temporary file for rows that do not fit in memory; it vanishes when dropped.
+pub trait Spill: Read + Write + Seek + Send {}
+
+impl<T: Read + Write + Seek + Send> Spill for T {}
+
+/// The level prefix of a log line (reference, section 14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Default,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Alert,
+}
+
+impl Level {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Default => "DEFAULT",
+            Level::Error => "ERROR",
+            Level::Warn => "WARN",
+            Level::Info => "INFO",
+            Level::Debug => "DEBUG",
+            Level::Alert => "ALERT",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        use Level::*;
+        [Default, Error, Warn, Info, Debug, Alert].into_iter().find(|l| l.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The outside world, as far as the engine itself needs it.
+pub trait Host: Send + Sync {
+    /// A log line of the query. Lines without a level have [`Level::Default`].
+    fn log(&self, level: Level, message: &str);
+
+    /// The present instant.
+    fn now(&self) -> Time;
+
+    /// An empty temporary file.
+    fn spill(&self) -> io::Result<Box<dyn Spill>>;
+
+    /// Charges one operation against the query's budget and sleeps when it is ahead of it (section 13).
+    fn throttle(&self) {}
+
+    /// The rights of another user, for `query(runas=)`; `None` if there is no such user.
+    fn permissions_of(&self, _user: &str) -> Option<Permissions> {
+        None
+    }
+
+    /// The host's own state, for callables that know the concrete type.
+    fn world(&self) -> &(dyn Any + Send + Sync);
+}
