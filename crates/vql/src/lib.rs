@@ -1,5 +1,10 @@
 //! The VQL language: text in, lazy rows out.
 
 pub mod ast;
+pub mod diagnostic;
+pub mod lexer;
+pub mod literal;
+pub mod parser;
 pub mod permission;
 pub mod span;
+pub mod stack;
