@@ -1,6 +1,7 @@
 //! The VQL language: text in, lazy rows out.
 
 pub mod ast;
+pub mod canonical;
 pub mod diagnostic;
 pub mod lexer;
 pub mod literal;

@@ -22,7 +22,7 @@ use slip::Want;
 pub const MAX_DEPTH: u32 = 500;
 
 /// Levels of the whole tree of one expression.
-pub const MAX_HEIGHT: u32 = 500_000;
+pub const MAX_HEIGHT: u32 = 10_000;
 
 /// Longest source: places are kept in 32 bits.
 pub const MAX_SOURCE: usize = 1 << 30;

@@ -382,7 +382,7 @@ impl Parser<'_> {
         let word = self.text(self.token.span);
         advice(
             Code::KeywordAsName,
-            format!("{word} is a reserved word; as a name it needs back-ticks: `` `{word}` ``"),
+            format!("{word} is a reserved word; as a name it needs back-ticks: `{word}`"),
         )
     }
 
