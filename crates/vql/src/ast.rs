@@ -5,6 +5,8 @@
 //! canonical form prints it as written (section 6.3).
 
 use crate::span::Span;
+use crate::stack::deep;
+use std::fmt;
 
 /// A whole program: one or more statements, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,10 +144,29 @@ pub struct List {
     pub span: Span,
 }
 
-#[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
     pub kind: ExprKind,
     pub span: Span,
+}
+
+// Written out instead of derived: a chain of thousands of operators leans deep, and each of these walks it whole.
+
+impl Clone for Expr {
+    fn clone(&self) -> Self {
+        deep(|| Expr { kind: self.kind.clone(), span: self.span })
+    }
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        self.span == other.span && deep(|| self.kind == other.kind)
+    }
+}
+
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        deep(|| f.debug_struct("Expr").field("kind", &self.kind).field("span", &self.span).finish())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
