@@ -20,7 +20,7 @@ pub struct Lambda {
 
 impl Lambda {
     pub fn compile(source: &str, registry: &Registry) -> Result<Self, Error> {
-        let ast = crate::parser::parse_lambda(source).map_err(|e| Error::new(e.message(source)))?;
+        let ast = crate::parser::parse_lambda(source).map_err(|e| Error::new(e.to_string()))?;
         let params = Schema::of(ast.params.iter().map(|p| p.name.as_str()));
         let body = crate::compile::expression(&ast.body, source, registry);
         Ok(Lambda { params, count: ast.params.len(), body })

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::call::{Flow, Sink};
 use crate::cancel::Cancel;
+use crate::diagnostic::ParseError;
 use crate::dict::Dict;
 use crate::host::Level;
-use crate::parser::{self, ParseError};
+use crate::parser;
 use crate::plan::{Let, LetBody, Select, Statement};
 use crate::registry::Registry;
 use crate::schema::Name;

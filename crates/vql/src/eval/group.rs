@@ -107,7 +107,8 @@ impl<'a> Groups<'a> {
 
     fn push(&mut self, raw: &Raw<'_>) -> Flow {
         self.scope.tick()?;
-        let scope = self.scope.with_cleanup(&self.cleanup);
+        let cleanup = std::mem::take(&mut self.cleanup);
+        let scope = self.scope.with_cleanup(&cleanup);
         let scope = scope.with(raw.layer());
         if self.columns.passes(&scope) {
             let key = self.columns.eval_with_columns(&scope, self.key);
@@ -126,7 +127,8 @@ impl<'a> Groups<'a> {
                 None => self.postpone(raw)?,
             }
         }
-        self.cleanup.run();
+        cleanup.run();
+        self.cleanup = cleanup;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! `query(query=, env=, …)`: VQL in a scope of its own (reference, section 10.6).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::args::Args;
@@ -9,7 +10,6 @@ use crate::cancel::Cancel;
 use crate::host::Level;
 use crate::lambda::Lambda;
 use crate::permission::Permission;
-use crate::plan::Statement;
 use crate::scope::{Context, Scope};
 use crate::session::{Program, Session};
 use crate::value::{Row, Value};
@@ -134,19 +134,16 @@ fn run_in(session: &Session, query: &Value, sink: &mut dyn Sink) -> Flow {
     match query {
         Value::Text(text) => {
             let source = text.to_str_lossy();
-            let program = Program::compile(&source, &scope.context().registry)
-                .map_err(|e| Error::new(e.message(&source)))?;
-            program.statements.iter().try_for_each(|s| match s {
-                Statement::Let(_) => session.run(s, sink),
-                Statement::Select(_) => session.run(s, sink),
-            })
+            let program = Program::compile(&source, &scope.context().registry).map_err(|e| Error::new(e.to_string()))?;
+            program.statements.iter().try_for_each(|statement| session.run(statement, sink))
         }
         Value::Query(_) | Value::Rows(_) => scope.push_rows(query, sink),
         other => Err(Error::new(format!("Field query should be text or a query not {}.", other.type_name())).into()),
     }
 }
 
-type Beat<'a> = &'a std::sync::atomic::AtomicU64;
+/// Counts rows, for the progress limit.
+type Beat = Arc<AtomicU64>;
 
 /// Runs `work` and cancels it when its time is over, or when no row came for too long.
 fn with_deadline(
@@ -154,16 +151,16 @@ fn with_deadline(
     cancel: &Cancel,
     timeout: f64,
     progress: f64,
-    work: impl FnOnce(Beat<'_>) -> Flow,
+    work: impl FnOnce(Beat) -> Flow,
 ) -> Flow {
-    let beat = std::sync::atomic::AtomicU64::new(0);
+    let beat = Beat::default();
     if timeout <= 0.0 && progress <= 0.0 {
-        return work(&beat);
+        return work(beat);
     }
     let over = scope.cancel().child();
     std::thread::scope(|threads| {
         threads.spawn(|| watch(scope, cancel, &over, timeout, progress, &beat));
-        let flow = work(&beat);
+        let flow = work(beat.clone());
         over.cancel();
         flow
     })
@@ -173,7 +170,7 @@ fn seconds(s: f64) -> Duration {
     Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)
 }
 
-fn watch(scope: &Scope<'_>, cancel: &Cancel, over: &Cancel, timeout: f64, progress: f64, beat: Beat<'_>) {
+fn watch(scope: &Scope<'_>, cancel: &Cancel, over: &Cancel, timeout: f64, progress: f64, beat: &AtomicU64) {
     // In steps of the shorter limit; without a progress limit there is one step.
     let step = if progress > 0.0 { seconds(progress) } else { seconds(timeout) };
     let mut left = if timeout > 0.0 { seconds(timeout) } else { Duration::MAX };
@@ -184,7 +181,7 @@ fn watch(scope: &Scope<'_>, cancel: &Cancel, over: &Cancel, timeout: f64, progre
             return;
         }
         left = left.saturating_sub(wait);
-        let rows = beat.load(std::sync::atomic::Ordering::Relaxed);
+        let rows = beat.load(Ordering::Relaxed);
         let stalled = progress > 0.0 && rows == seen;
         if left.is_zero() || stalled {
             let why = if stalled { "no progress" } else { "timed out" };
@@ -201,13 +198,13 @@ struct Watched<'a> {
     scope: &'a Scope<'a>,
     exit: Option<Arc<Lambda>>,
     exited: bool,
-    progress: Option<Beat<'a>>,
+    progress: Option<Beat>,
 }
 
 impl Watched<'_> {
     fn check(&mut self, row: impl FnOnce() -> Value) -> Flow {
-        if let Some(beat) = self.progress {
-            beat.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if let Some(beat) = &self.progress {
+            beat.fetch_add(1, Ordering::Relaxed);
         }
         let Some(exit) = &self.exit else { return Ok(()) };
         let verdict = exit.call(self.scope, &[row()]);

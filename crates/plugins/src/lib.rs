@@ -1,0 +1,19 @@
+//! VQL functions and plugins that touch the world, and the host that runs queries.
+//!
+//! One file each in `functions/`, `plugins/` and `accessor/`, registered in that folder's `mod.rs`.
+
+pub mod accessor;
+pub mod functions;
+pub mod host;
+pub mod plugins;
+pub mod throttle;
+pub mod world;
+
+use vql::registry::Registry;
+
+/// Every callable there is: those of the language and those of this crate.
+pub fn registry() -> Registry {
+    let mut registry = Registry::pure();
+    registry.add(functions::FUNCTIONS, plugins::PLUGINS);
+    registry
+}
