@@ -1,0 +1,48 @@
+//! What can go wrong with stored state, each with what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of every call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Texts that start with a capital letter are fixed by the published API.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot {action} {path}, check that it exists, its owner and the free space", path = path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot understand {path}, restore it from a backup or delete it", path = path.display())]
+    Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("{path} is in use by another process, stop that one first", path = path.display())]
+    InUse { path: PathBuf },
+    #[error("User not found: {0}")]
+    UserNotFound(String),
+    #[error("Username is reserved: {0}")]
+    NameReserved(String),
+    #[error("{what} {name:?} is not usable: give {rule}")]
+    NameInvalid { what: &'static str, name: String, rule: &'static str },
+    #[error("no role is named {name:?}, choose from {known}")]
+    RoleUnknown { name: String, known: String },
+    #[error("line {line} is not a JSON object, send one object per line")]
+    RowInvalid { line: usize, source: Option<serde_json::Error> },
+    #[error("line {line} is longer than {limit} bytes, send smaller rows")]
+    RowTooLong { line: usize, limit: usize },
+    #[error("the rows take more than {limit} bytes together, send them in smaller parts")]
+    BatchTooLong { limit: usize },
+    #[error("the writer of {what} has stopped, restart the server")]
+    WriterStopped { what: &'static str },
+    #[error("the audit log cannot keep up, try again later")]
+    AuditFull,
+    #[error("Invalid pathspec")]
+    PathInvalid,
+    #[error("Not Found")]
+    FileNotFound,
+}
+
+impl Error {
+    /// Wraps a failed file operation; `action` is the verb of the message.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,196 @@
+//! Reading the file store without ever leaving it.
+//!
+//! Paths come from callers as lists of components (the gRPC reference, section 3.1). They are checked here,
+//! and the kernel is told to stay beneath the root as well, so that neither a clever component nor a symbolic
+//! link leads outside, even while somebody renames directories.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat, openat2};
+use rustix::io::Errno;
+
+use crate::data_dir::create_private_dir;
+use crate::error::{Error, Result};
+
+/// The most bytes that one read gives, so that an answer stays below the usual message limit of 4 MiB.
+pub const MAX_READ: usize = 3 << 20;
+
+/// The deepest path.
+const MAX_COMPONENTS: usize = 128;
+
+/// The file store of a data directory.
+#[derive(Debug)]
+pub struct FileStore {
+    root: OwnedFd,
+    path: PathBuf,
+}
+
+impl FileStore {
+    /// Uses the directory `path`, creating it when missing.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        create_private_dir(&path)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = open(&path, flags, Mode::empty()).map_err(|e| Error::io("open", &path)(e.into()))?;
+        Ok(Self { root, path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads at most `length` bytes (and at most [`MAX_READ`]) from `offset` on; nothing at or after the end.
+    /// Empty components are ignored.
+    pub fn read_at(&self, components: &[impl AsRef<str>], offset: u64, length: usize) -> Result<Vec<u8>> {
+        let file = self.open_file(&checked(components)?)?;
+        let size = file.metadata().map_err(Error::io("read", &self.path))?.len();
+        let available = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut data = vec![0; length.min(MAX_READ).min(available)];
+        let count = read_full(&file, &mut data, offset).map_err(Error::io("read", &self.path))?;
+        data.truncate(count);
+        Ok(data)
+    }
+
+    fn open_file(&self, components: &[&str]) -> Result<File> {
+        let fd = match open_beneath(self.root.as_fd(), components) {
+            Err(Errno::NOSYS) => open_stepwise(self.root.as_fd(), components),
+            result => result,
+        };
+        let file = File::from(fd.map_err(|errno| self.error(errno))?);
+        // A pipe or device would block or have effects when read.
+        let is_file = file.metadata().map_err(Error::io("read", &self.path))?.is_file();
+        if is_file { Ok(file) } else { Err(Error::FileNotFound) }
+    }
+
+    fn error(&self, errno: Errno) -> Error {
+        match errno {
+            // Links that lead outside (EXDEV, or ELOOP when no link is followed) are as good as missing.
+            Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NXIO | Errno::NAMETOOLONG => {
+                Error::FileNotFound
+            }
+            errno => Error::io("read", &self.path)(errno.into()),
+        }
+    }
+}
+
+/// The components that count, or [`Error::PathInvalid`] when there are none or one could lead elsewhere.
+fn checked(components: &[impl AsRef<str>]) -> Result<Vec<&str>> {
+    let parts: Vec<&str> = components.iter().map(AsRef::as_ref).filter(|part| !part.is_empty()).collect();
+    let is_bad = |part: &&str| matches!(*part, "." | "..") || part.contains(['/', '\\', '\0']);
+    if parts.is_empty() || parts.len() > MAX_COMPONENTS || parts.iter().any(is_bad) {
+        return Err(Error::PathInvalid);
+    }
+    Ok(parts)
+}
+
+const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+fn open_beneath(root: impl AsFd, components: &[&str]) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let path = components.join("/");
+    // The kernel asks to try again when something was renamed during the walk.
+    for _ in 0..8 {
+        match openat2(&root, &path, READ, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            result => return result,
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+/// For kernels without `openat2`: one directory after the other, following no link at all.
+fn open_stepwise(root: impl AsFd, components: &[&str]) -> rustix::io::Result<OwnedFd> {
+    let (last, dirs) = components.split_last().ok_or(Errno::NOENT)?;
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at: Option<OwnedFd> = None;
+    for dir in dirs {
+        let next = openat(at.as_ref().map_or(root.as_fd(), AsFd::as_fd), *dir, step, Mode::empty())?;
+        at = Some(next);
+    }
+    openat(at.as_ref().map_or(root.as_fd(), AsFd::as_fd), *last, READ | OFlags::NOFOLLOW, Mode::empty())
+}
+
+fn read_full(file: &File, data: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < data.len() {
+        match file.read_at(&mut data[done..], offset.saturating_add(done as u64)) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn store() -> (tempfile::TempDir, FileStore) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = FileStore::open(dir.path().join("files")).unwrap();
+        fs::create_dir_all(dir.path().join("files/clients/C.1")).unwrap();
+        fs::write(dir.path().join("files/clients/C.1/a.txt"), b"0123456789").unwrap();
+        fs::write(dir.path().join("secret"), b"secret").unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn parts_are_read_until_nothing_is_left() {
+        let (_dir, store) = store();
+        let path = ["", "clients", "C.1", "a.txt"];
+        assert_eq!(store.read_at(&path, 0, 4).unwrap(), b"0123");
+        assert_eq!(store.read_at(&path, 8, 100).unwrap(), b"89");
+        assert!(store.read_at(&path, 10, 4).unwrap().is_empty());
+        assert!(store.read_at(&path, u64::MAX, usize::MAX).unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_component_leads_outside() {
+        let (_dir, store) = store();
+        let bad: [&[&str]; 8] = [
+            &["..", "secret"],
+            &["clients", "..", "..", "secret"],
+            &["../secret"],
+            &["/etc/passwd"],
+            &["clients\\C.1"],
+            &["a\0b"],
+            &["", ""],
+            &["."],
+        ];
+        for path in bad {
+            assert!(matches!(store.read_at(path, 0, 4), Err(Error::PathInvalid)), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn no_link_leads_outside_by_either_way() {
+        let (dir, store) = store();
+        let files = dir.path().join("files");
+        symlink("../secret", files.join("up")).unwrap();
+        symlink(dir.path(), files.join("dir")).unwrap();
+        symlink("/etc/passwd", files.join("abs")).unwrap();
+        for path in [&["up"][..], &["dir", "secret"], &["abs"]] {
+            assert!(matches!(store.read_at(path, 0, 4), Err(Error::FileNotFound)), "{path:?}");
+            assert!(open_stepwise(store.root.as_fd(), path).is_err());
+        }
+        assert!(open_stepwise(store.root.as_fd(), &["clients", "C.1", "a.txt"]).is_ok());
+    }
+
+    #[test]
+    fn directories_and_missing_files_are_not_found() {
+        let (_dir, store) = store();
+        for path in
+            [&["clients"][..], &["nothing"], &["clients", "C.1", "a.txt", "x"], &["a".repeat(300).as_str()]]
+        {
+            assert!(matches!(store.read_at(path, 0, 4), Err(Error::FileNotFound)));
+        }
+    }
+}

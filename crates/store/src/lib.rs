@@ -1,0 +1,27 @@
+//! State in the data directory: who may do what, which certificates are revoked, event queues, stored files
+//! and the audit log.
+//!
+//! Everything is kept in plain files below one directory; each module hides its files behind a narrow face so
+//! that a database can take its place. All calls block: use them from threads that may.
+//!
+//! ```text
+//! DIR/users/<name>.json          one record per user          [user]
+//! DIR/revoked.json               certificates that lost trust [revocation]
+//! DIR/events/<queue>/<day>.jsonl rows of event queues         [event]
+//! DIR/files/…                    the file store               [file_store]
+//! DIR/logs/audit.jsonl           who did what                 [audit]
+//! ```
+
+pub mod audit;
+mod data_dir;
+mod durable;
+mod encode;
+mod error;
+pub mod event;
+pub mod file_store;
+pub mod revocation;
+pub mod role;
+pub mod user;
+
+pub use data_dir::DataDir;
+pub use error::{Error, Result};
