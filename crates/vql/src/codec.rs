@@ -131,7 +131,7 @@ fn take<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], Error> {
     Ok(*head)
 }
 
-fn read_length(input: &mut &[u8]) -> Result<usize, Error> {
+pub(crate) fn read_length(input: &mut &[u8]) -> Result<usize, Error> {
     Ok(u64::from_le_bytes(take(input)?) as usize)
 }
 

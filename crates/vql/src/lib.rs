@@ -9,11 +9,13 @@
 
 pub mod args;
 pub mod ast;
+mod base64;
 pub mod call;
 pub mod cancel;
 pub mod canonical;
 pub mod codec;
 pub mod compile;
+pub mod csv;
 pub mod diagnostic;
 pub mod dict;
 pub mod eval;

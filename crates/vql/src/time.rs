@@ -273,6 +273,12 @@ pub fn member(time: Time, name: &str) -> Option<Value> {
     }
 }
 
+/// The members that `*` shows of a time that is a row, as `clock()` emits (builtins page, section 1.3).
+pub const MEMBERS: &[&str] = &[
+    "Unix", "UnixMilli", "UnixMicro", "UnixNano", "Year", "Month", "Day", "Hour", "Minute", "Second", "Nanosecond",
+    "Weekday", "YearDay", "IsZero", "IsDST", "UTC", "String",
+];
+
 const MONTHS: &[&str] = &[
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",

@@ -5,7 +5,6 @@ use crate::call::Error;
 use crate::host::Level;
 use crate::plan::{Access, Arith, Expr, Match, Step};
 use crate::scope::Scope;
-use crate::text::Text;
 use crate::value::{self, Value};
 
 impl Scope<'_> {
@@ -214,13 +213,5 @@ fn negate(value: Value) -> Value {
         Value::UInt(u) => Value::Int((u as i64).wrapping_neg()),
         Value::Float(f) => Value::Float(-f),
         _ => Value::Null,
-    }
-}
-
-/// The text of a pattern or other string operand.
-pub(crate) fn text_of(value: &Value) -> Option<&Text> {
-    match value {
-        Value::Text(t) => Some(t),
-        _ => None,
     }
 }

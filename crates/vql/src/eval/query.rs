@@ -4,7 +4,7 @@ use crate::call::{Error, Flow, Sink, Stop};
 use crate::host::Level;
 use crate::plan::Select;
 use crate::rows::{Collector, Rows};
-use crate::schema::{Name, Schema};
+use crate::schema::Name;
 use crate::scope::Scope;
 use crate::value::{Row, Value};
 
@@ -166,13 +166,5 @@ fn reduce(row: Value) -> Value {
     match &row {
         Value::Dict(dict) if dict.len() == 1 => dict.with(|r| r.cells[0].clone()),
         _ => row,
-    }
-}
-
-/// `_value` rows for scalars, dicts as they are: the row that `foreach` puts in scope.
-pub(crate) fn as_row(element: Flattened) -> Value {
-    match element {
-        Flattened::Row(row) => row,
-        Flattened::Scalar(v) => Value::Dict(Row { schema: Schema::value().clone(), cells: vec![v] }.into()),
     }
 }

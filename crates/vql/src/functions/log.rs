@@ -3,7 +3,7 @@
 use crate::args::Args;
 use crate::call::{Arg, Category, Error, Example, Function, FunctionBody, OnError, Signature, Type};
 use crate::host::Level;
-use crate::printf::Format;
+use crate::printf::{self, Format};
 use crate::value::Value;
 
 const MESSAGE: usize = 0;
@@ -44,7 +44,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         false => message,
         true => {
             let list = args.list(ARGS)?;
-            args.memo(MESSAGE, &message, |m| Ok(Format::compile(m)))?.format(&list)
+            printf::format(&*args.memo(MESSAGE, &message, |m| Ok(Format::compile(m)))?, &list)
         }
     };
     scope.log(level, line.to_str_lossy());

@@ -39,6 +39,24 @@ impl Digits {
         all
     }
 
+    /// The first digits of the magnitude of a finite number, rounded; trailing zeros are dropped.
+    pub fn rounded(number: f64, count: usize) -> Self {
+        let text = format!("{:.*e}", count.clamp(1, 20) - 1, number.abs());
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let mut all = Digits { digits: [0; 20], len: 0, point: exponent.parse().unwrap_or(0) + 1 };
+        for c in mantissa.bytes().filter(|c| *c != b'.') {
+            all.digits[all.len] = c;
+            all.len += 1;
+        }
+        while all.len > 0 && all.digits[all.len - 1] == b'0' {
+            all.len -= 1;
+        }
+        if all.len == 0 {
+            all.point = 1;
+        }
+        all
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         if self.len == 0 { b"0" } else { &self.digits[..self.len] }
     }
