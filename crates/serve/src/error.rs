@@ -25,6 +25,8 @@ pub enum Error {
     Tls(#[source] rustls::Error),
     #[error("the CA certificate cannot be used to verify clients, make a new one with `config generate`")]
     Verifier(#[source] rustls::server::VerifierBuilderError),
+    #[error("cannot connect to {address}, check that the server runs there and accepts this client")]
+    Connect { address: String, source: tonic::transport::Error },
     #[error(transparent)]
     Name(store::Error),
 }

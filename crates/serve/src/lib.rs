@@ -5,9 +5,11 @@
 //! config::server  server.config.yaml      config::client  api_client.yaml
 //! ca              issues certificates     tls             who may connect
 //! listener        accepts connections     shutdown        when to stop
+//! channel         connects as a client
 //! ```
 
 pub mod ca;
+pub mod channel;
 pub mod config;
 mod error;
 pub mod identity;

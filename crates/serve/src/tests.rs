@@ -12,9 +12,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_stream::StreamExt;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
+use crate::Error;
 use crate::ca::{Authority, Issued, Validity};
+use crate::config::ApiClient;
 use crate::identity::PeerIdentity;
 use crate::listener::{Limits, Listener};
 use crate::tls::{self, Credentials};
@@ -175,4 +178,36 @@ async fn one_peer_cannot_take_more_than_its_share() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), again).await.unwrap();
+}
+
+#[tokio::test]
+async fn grpc_runs_over_it_and_stops_when_told() {
+    let (authority, ca) = Authority::create().unwrap();
+    let own = authority.issue_server(1).unwrap();
+    let config = tls::server_config(&credentials(&ca, &own), Arc::new(|_| false)).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let stop = CancellationToken::new();
+    let routes = tonic::service::Routes::default();
+    let serving = tonic::transport::Server::builder()
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(listener.incoming(config), stop.clone().cancelled_owned());
+    let serving = tokio::spawn(serving);
+
+    let fred = authority.issue_client("Fred", 1).unwrap();
+    let file = ApiClient::new("Fred", fred, &ca.certificate, address.clone());
+    let channel = crate::channel::connect(&file).await.unwrap();
+    let request = http_request("/proto.API/Nothing");
+    let answer = tower::ServiceExt::oneshot(channel, request).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "12");
+    drop(answer);
+
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap().unwrap();
+    assert!(matches!(crate::channel::connect(&file).await, Err(Error::Connect { .. })));
+}
+
+fn http_request(path: &str) -> tonic::codegen::http::Request<tonic::body::Body> {
+    let builder = tonic::codegen::http::Request::post(path).header("content-type", "application/grpc");
+    builder.body(tonic::body::Body::empty()).unwrap()
 }
