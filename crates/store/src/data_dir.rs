@@ -1,7 +1,7 @@
 //! The directory that holds all state, and the way to each part of it.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::audit::AuditLog;
@@ -18,10 +18,15 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Uses `root`, creating it (readable by its owner only) when missing.
+    /// Uses `root`, creating it (readable by its owner only) when missing. One that others can change is
+    /// refused: the usual place is below a directory where everybody may have made it first.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         create_private_dir(&root)?;
+        let meta = fs::metadata(&root).map_err(Error::io("read", &root))?;
+        if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o002 != 0 {
+            return Err(Error::Exposed { path: root });
+        }
         Ok(Self { root })
     }
 
@@ -59,4 +64,31 @@ impl DataDir {
 /// Creates a directory that only its owner can enter, with its parents.
 pub(crate) fn create_private_dir(path: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("create", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_directory_that_others_can_change_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data");
+        DataDir::open(&root).unwrap();
+        assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(DataDir::open(&root), Err(Error::Exposed { .. })));
+    }
+
+    #[test]
+    fn every_part_opens_in_an_empty_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path().join("data")).unwrap();
+        assert!(data.users().unwrap().list().unwrap().is_empty());
+        assert!(!data.revocations().is_revoked("1", "2"));
+        assert!(data.events().unwrap().queues().unwrap().is_empty());
+        assert!(data.files().unwrap().read_at(&["a"], 0, 1).is_err());
+        data.audit().unwrap().flush().unwrap();
+    }
 }

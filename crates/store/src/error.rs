@@ -16,6 +16,8 @@ pub enum Error {
     Damaged { path: PathBuf, source: serde_json::Error },
     #[error("{path} is in use by another process, stop that one first", path = path.display())]
     InUse { path: PathBuf },
+    #[error("{path} can be changed by other users, give it to the user of the server and take write access from others", path = path.display())]
+    Exposed { path: PathBuf },
     #[error("User not found: {0}")]
     UserNotFound(String),
     #[error("Username is reserved: {0}")]

@@ -76,7 +76,8 @@ pub struct Subscription {
 impl Subscription {
     /// The next event; waits no longer than `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Event {
-        let end = Instant::now() + timeout;
+        // A time that cannot be told is a wait without end.
+        let end = Instant::now().checked_add(timeout);
         let mut buffer = self.mailbox.buffer.lock();
         loop {
             // What was dropped is older than all that is waiting, so it is told first.
@@ -90,6 +91,10 @@ impl Subscription {
             if buffer.is_closed {
                 return Event::Closed;
             }
+            let Some(end) = end else {
+                self.mailbox.changed.wait(&mut buffer);
+                continue;
+            };
             if self.mailbox.changed.wait_until(&mut buffer, end).timed_out() && buffer.rows.is_empty() {
                 return if buffer.is_closed { Event::Closed } else { Event::TimedOut };
             }

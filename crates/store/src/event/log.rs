@@ -64,6 +64,10 @@ fn open_for_append(path: &Path, root: &Path) -> Result<File> {
     let dir = path.parent().unwrap_or(root);
     create_private_dir(dir)?;
     let open = || {
+        // A failed append may have left a part of a line that could not be taken back.
+        if path.exists() {
+            heal_file(path)?;
+        }
         let file = File::options().create(true).append(true).mode(0o600).open(path)?;
         // A new file is lost with its rows unless its name, and its directory's, are on disk as well.
         sync_dir(dir)?;

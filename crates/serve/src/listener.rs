@@ -1,0 +1,205 @@
+//! The accept loop: TCP, then TLS, for many peers at once and within bounds.
+//!
+//! Handshakes run side by side, each with a time limit, so that a silent peer holds nobody up. The number of
+//! connections is bounded in total and per peer. Those that pass come out of a stream, with the identity of
+//! the client attached.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::Stream;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::server::Connected;
+
+use crate::identity::PeerIdentity;
+
+mod slots;
+
+use slots::{Slot, Slots};
+
+/// Connections that passed the handshake and wait to be served.
+const MAX_WAITING: usize = 16;
+
+/// After the system refused to accept (too many open files, say), time for others to end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What peers are allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long a handshake may take.
+    pub handshake: Duration,
+    /// Connections in all.
+    pub total: usize,
+    /// Connections of one address (for IPv6 one /64 network).
+    pub per_peer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { handshake: Duration::from_secs(10), total: 1024, per_peer: 256 }
+    }
+}
+
+/// A bound listener that does not accept yet.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    limits: Limits,
+}
+
+impl Listener {
+    /// Binds the address; port 0 takes any free one.
+    pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
+        Ok(Self { tcp: TcpListener::bind(address).await?, limits })
+    }
+
+    /// The address it is bound to.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Starts accepting; stops when the stream is dropped.
+    pub fn incoming(self, tls: Arc<ServerConfig>) -> Incoming {
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let stop = CancellationToken::new();
+        let slots = Slots::new(self.limits.total, self.limits.per_peer);
+        let accept = Accept { acceptor: tls.into(), limit: self.limits.handshake, slots, sender };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accept.run(self.tcp, stop.clone())));
+        Incoming { receiver, _stop: stop.drop_guard() }
+    }
+}
+
+/// The connections that passed the handshake.
+#[derive(Debug)]
+pub struct Incoming {
+    receiver: mpsc::Receiver<Connection>,
+    _stop: DropGuard,
+}
+
+impl Stream for Incoming {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(cx).map(|next| next.map(Ok))
+    }
+}
+
+#[derive(Clone)]
+struct Accept {
+    acceptor: TlsAcceptor,
+    limit: Duration,
+    slots: Slots,
+    sender: mpsc::Sender<Connection>,
+}
+
+impl Accept {
+    async fn run(self, tcp: TcpListener, stop: CancellationToken) {
+        loop {
+            match tcp.accept().await {
+                Ok((stream, peer)) => {
+                    let Some(slot) = self.slots.take(peer.ip()) else {
+                        tracing::error!(target: "api", %peer, "connection refused: too many are open");
+                        continue;
+                    };
+                    let handshake = self.clone().handshake(stream, peer, slot);
+                    tokio::spawn(stop.clone().run_until_cancelled_owned(handshake));
+                }
+                Err(error) => {
+                    tracing::error!(target: "api", %error, "cannot accept connections");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn handshake(self, stream: TcpStream, peer: SocketAddr, slot: Slot) {
+        let refused = |reason: &dyn std::fmt::Display| {
+            tracing::error!(target: "api", %peer, %reason, "handshake failed");
+        };
+        // Packets of a query are small and should leave at once.
+        let _ = stream.set_nodelay(true);
+        let stream = match tokio::time::timeout(self.limit, self.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return refused(&error),
+            Err(_) => return refused(&"took too long"),
+        };
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let Some(identity) = certificate.and_then(PeerIdentity::of) else {
+            return refused(&"the certificate names nobody");
+        };
+        let info = ConnectInfo { peer_addr: peer, identity: Arc::new(identity) };
+        // Nobody takes it while the server is stopping.
+        let _ = self.sender.send(Connection { stream, info, _slot: slot }).await;
+    }
+}
+
+/// Who is at the other end; in the extensions of each request.
+#[derive(Clone, Debug)]
+pub struct ConnectInfo {
+    /// The address.
+    pub peer_addr: SocketAddr,
+    /// The owner of the client certificate.
+    pub identity: Arc<PeerIdentity>,
+}
+
+/// A connection whose client showed a good certificate.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    info: ConnectInfo,
+    _slot: Slot,
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ConnectInfo;
+
+    fn connect_info(&self) -> ConnectInfo {
+        self.info.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
