@@ -9,7 +9,7 @@
 
 pub mod args;
 pub mod ast;
-mod base64;
+pub(crate) mod base64;
 pub mod call;
 pub mod cancel;
 pub mod canonical;

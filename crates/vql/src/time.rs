@@ -244,6 +244,12 @@ fn clock(hour: i32, minute: i32, second: i32, nanos: i32) -> Option<jiff::civil:
     jiff::civil::Time::new(small(hour)?, small(minute)?, small(second)?, nanos).ok()
 }
 
+/// The members that a time has as a row.
+pub const MEMBERS: &[&str] = &[
+    "Unix", "UnixMilli", "UnixMicro", "UnixNano", "Year", "Month", "Day", "Hour", "Minute", "Second", "Nanosecond",
+    "Weekday", "YearDay", "IsZero", "IsDST", "UTC", "String",
+];
+
 /// A member of a time (builtins page, section 1.3).
 pub fn member(time: Time, name: &str) -> Option<Value> {
     let civil = Offset::UTC.to_datetime(time);
@@ -272,12 +278,6 @@ pub fn member(time: Time, name: &str) -> Option<Value> {
         _ => None,
     }
 }
-
-/// The members that `*` shows of a time that is a row, as `clock()` emits (builtins page, section 1.3).
-pub const MEMBERS: &[&str] = &[
-    "Unix", "UnixMilli", "UnixMicro", "UnixNano", "Year", "Month", "Day", "Hour", "Minute", "Second", "Nanosecond",
-    "Weekday", "YearDay", "IsZero", "IsDST", "UTC", "String",
-];
 
 const MONTHS: &[&str] = &[
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",

@@ -58,7 +58,7 @@ pub trait Accessor: Send + Sync {
 
     /// Parses the text of a path as this accessor writes it.
     fn parse(&self, text: &vql::text::Text) -> OsPath {
-        OsPath::parse(text, vql::path::PathKind::Linux)
+        OsPath::parse(vql::path::PathKind::Linux, text)
     }
 
     /// Opens a file for reading.

@@ -6,7 +6,7 @@ use crate::schema::Name;
 use crate::text::Text;
 use crate::value::convert::{Number, as_text};
 use crate::value::member::member;
-use crate::value::{Value, convert};
+use crate::value::Value;
 
 /// The element, byte, component or member that a key picks; NULL when there is none.
 pub fn index(value: &Value, key: &Value) -> Value {
@@ -107,6 +107,7 @@ fn key_text(part: &[u8]) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::value::Value::{Bool, Int, Null};
+    use crate::value::convert;
 
     fn shown(v: &Value) -> String {
         convert::to_text(v).to_str_lossy().into_owned()

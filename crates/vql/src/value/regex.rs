@@ -192,7 +192,7 @@ impl Translator<'_> {
     /// What follows a `{`: `n}`, `n,}` or `n,m}` as a whole repetition; `None`, nothing taken, for plain text.
     fn counts(&mut self) -> Result<Option<String>, Error> {
         let mut ahead = self.rest.clone();
-        let mut number = |ahead: &mut Peekable<Chars<'_>>| {
+        let number = |ahead: &mut Peekable<Chars<'_>>| {
             let mut digits = String::new();
             while let Some(c) = ahead.next_if(char::is_ascii_digit) {
                 digits.push(c);

@@ -1,0 +1,14 @@
+//! The VQL server: the gRPC API (`proto.API`) over the query engine.
+//!
+//! `service` holds the calls, `run` runs one `Query` on a thread of its own, `packet` packs its rows into
+//! responses, `missing` answers for methods that are not built.
+
+mod events;
+mod missing;
+mod packet;
+mod run;
+mod server;
+mod service;
+
+pub use events::QueueEvents;
+pub use server::{Server, serve};

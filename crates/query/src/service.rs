@@ -1,0 +1,249 @@
+//! The calls of `proto.API` (API reference, sections 2 and 3).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use proto::api_server::Api;
+use proto::health_check_response::ServingStatus;
+use proto::{
+    HealthCheckRequest, HealthCheckResponse, PushEventRequest, VfsFileBuffer, VqlCollectorArgs, VqlResponse,
+};
+use serde_json::{Map, json};
+use serve::listener::ConnectInfo;
+use store::user::User;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use vql::cancel::Cancel;
+use vql::permission::Permission;
+
+use crate::packet::{Outbox, wants_logs};
+use crate::run::Job;
+use crate::server::Server;
+
+/// Packets that wait for a client that does not read.
+const WAITING_PACKETS: usize = 4;
+
+/// The service, as the generated code calls it.
+pub struct Service {
+    server: Arc<Server>,
+}
+
+/// Who calls, checked against the certificate and the user records.
+struct Caller {
+    user: Arc<User>,
+    peer: String,
+}
+
+impl Service {
+    pub fn new(server: Arc<Server>) -> Self {
+        Service { server }
+    }
+
+    /// The caller of a request. A certificate revoked since the handshake is refused here.
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let info = request.extensions().get::<ConnectInfo>();
+        let info = info.ok_or_else(|| Status::unauthenticated("no client certificate"))?;
+        let identity = &info.identity;
+        if self.server.revocations.is_revoked(&identity.serial, &identity.fingerprint) {
+            return Err(Status::unauthenticated(format!("the certificate of {} was revoked", identity.name)));
+        }
+        let user = self.server.users.find(&identity.name).map_err(|error| {
+            tracing::error!(target: "api", user = %identity.name, %error, "cannot read the user record");
+            Status::permission_denied(format!("User {} is not allowed to run queries.", identity.name))
+        })?;
+        let user = user.ok_or_else(|| {
+            tracing::error!(target: "api", user = %identity.name, "unknown user");
+            Status::unknown(format!("User not found: {}", identity.name))
+        })?;
+        Ok(Caller { user, peer: info.peer_addr.to_string() })
+    }
+
+    fn denied(&self, caller: &Caller, what: &str, message: String) -> Status {
+        tracing::error!(target: "api", user = %caller.user.name, peer = %caller.peer, what, "permission denied");
+        let mut details = Map::new();
+        details.insert("call".into(), json!(what));
+        details.insert("peer".into(), json!(caller.peer));
+        self.server.record("Permission denied", &caller.user.name, details);
+        Status::permission_denied(message)
+    }
+
+    /// Stores rows in a queue and hands them to listeners; returns when they are on disk.
+    async fn push(&self, caller: &Caller, queue: &str, rows: Rows, write: bool) -> Result<(), Status> {
+        if queue.is_empty() {
+            return Err(Status::invalid_argument("name the queue in the field artifact"));
+        }
+        if !caller.user.acl.may_publish(queue) {
+            let message = format!("Permission denied: PUBLISH {} to {queue}", caller.user.name);
+            return Err(self.denied(caller, "PushEvents", message));
+        }
+        let is_super = caller.user.acl.super_user;
+        let sender = if is_super { None } else { Some(("_Sender", json!(caller.user.name))) };
+        let events = self.server.events.clone();
+        let queue = queue.to_owned();
+        let work = move || {
+            let now = jiff::Timestamp::now().as_second();
+            let extra = sender.as_slice();
+            let rows = match rows {
+                Rows::Lines(jsonl) => store::event::parse_jsonl(&jsonl, now, extra)?,
+                Rows::Objects(objects) => store::event::parse_rows(objects, now, extra)?,
+            };
+            // Only the server itself may hand rows out without storing them.
+            if is_super && !write { events.publish(&queue, &rows) } else { events.append(&queue, rows) }
+        };
+        let done = tokio::task::spawn_blocking(work).await.map_err(|e| Status::unknown(e.to_string()))?;
+        done.map_err(|e| Status::invalid_argument(e.to_string()))
+    }
+}
+
+/// Rows as a call brings them.
+enum Rows {
+    Lines(Vec<u8>),
+    Objects(Vec<Map<String, serde_json::Value>>),
+}
+
+/// A response stream; dropping it ends the query.
+pub struct Responses {
+    stream: ReceiverStream<Result<VqlResponse, Status>>,
+    cancel: Cancel,
+}
+
+impl Stream for Responses {
+    type Item = Result<VqlResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.stream).poll_next(cx)
+    }
+}
+
+impl Drop for Responses {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Sends packets that have waited long enough, until the query is over.
+async fn tick(outbox: Arc<Outbox>, cancel: Cancel) {
+    while !cancel.is_cancelled() {
+        let pause = outbox.due_in().unwrap_or(outbox.max_wait());
+        tokio::time::sleep(pause.clamp(Duration::from_millis(20), Duration::from_secs(1))).await;
+        outbox.flush_due();
+    }
+}
+
+async fn time_out(seconds: u64, cancel: Cancel, timed_out: Arc<AtomicBool>) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    if !cancel.is_cancelled() {
+        timed_out.store(true, Ordering::Relaxed);
+        cancel.cancel();
+    }
+}
+
+/// Starts the thread of a query and what watches over it.
+fn start(job: Job, permit: OwnedSemaphorePermit) -> Result<(), Status> {
+    let (outbox, cancel, timed_out) = (job.outbox.clone(), job.cancel.clone(), job.timed_out.clone());
+    let ticker = tokio::spawn(tick(outbox, cancel.clone()));
+    let timer = match job.request.timeout {
+        0 => None,
+        seconds => Some(tokio::spawn(time_out(seconds, cancel, timed_out))),
+    };
+    let thread = std::thread::Builder::new().name("query".into()).spawn(move || {
+        job.run();
+        ticker.abort();
+        if let Some(timer) = timer {
+            timer.abort();
+        }
+        drop(permit);
+    });
+    thread.map(drop).map_err(|e| Status::resource_exhausted(format!("no thread for the query: {e}")))
+}
+
+#[tonic::async_trait]
+impl Api for Service {
+    type QueryStream = Responses;
+
+    async fn query(&self, request: Request<VqlCollectorArgs>) -> Result<Response<Responses>, Status> {
+        let caller = self.caller(&request)?;
+        let args = request.into_inner();
+        let name = caller.user.name.clone();
+        if !caller.user.effective().has(Permission::AnyQuery) {
+            let message =
+                format!("Permission denied: User {name} requires permission ANY_QUERY to run queries");
+            return Err(self.denied(&caller, "Query", message));
+        }
+        if !args.org_id.is_empty() && args.org_id != "root" {
+            return Err(Status::not_found("Org not found"));
+        }
+        if args.query.is_empty() {
+            return Err(Status::unknown("Query should be specified."));
+        }
+        let permit = self.server.running.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Status::resource_exhausted("too many queries are running, try again later"))?;
+        let (sender, receiver) = mpsc::channel(WAITING_PACKETS);
+        let outbox = Arc::new(Outbox::new(sender, args.max_row, args.max_wait, wants_logs(&args)));
+        let cancel = Cancel::new();
+        let job = Job {
+            server: self.server.clone(),
+            request: args,
+            principal: name,
+            peer: caller.peer,
+            permissions: caller.user.effective(),
+            outbox,
+            cancel: cancel.clone(),
+            timed_out: Arc::default(),
+        };
+        self.server.record("Query API call", &job.principal, job.details());
+        start(job, permit)?;
+        Ok(Response::new(Responses { stream: ReceiverStream::new(receiver), cancel }))
+    }
+
+    async fn vfs_get_buffer(&self, request: Request<VfsFileBuffer>) -> Result<Response<VfsFileBuffer>, Status> {
+        let caller = self.caller(&request)?;
+        if !caller.user.effective().has(Permission::ReadResults) {
+            return Err(self.denied(&caller, "VFSGetBuffer", "User is not allowed to view the VFS.".into()));
+        }
+        let args = request.into_inner();
+        if !args.org_id.is_empty() && args.org_id != "root" {
+            return Err(Status::not_found("Org not found"));
+        }
+        let mut components = args.components;
+        if !args.client_id.is_empty() {
+            components.splice(0..0, ["clients".to_owned(), args.client_id]);
+        }
+        let server = self.server.clone();
+        let work = move || server.files.read_at(&components, args.offset, args.length as usize);
+        let read = tokio::task::spawn_blocking(work).await.map_err(|e| Status::unknown(e.to_string()))?;
+        let data = read.map_err(|e| match e {
+            store::Error::PathInvalid => Status::invalid_argument(e.to_string()),
+            store::Error::FileNotFound => Status::not_found(e.to_string()),
+            e => Status::internal(e.to_string()),
+        })?;
+        Ok(Response::new(VfsFileBuffer { data, ..VfsFileBuffer::default() }))
+    }
+
+    async fn push_events(&self, request: Request<PushEventRequest>) -> Result<Response<()>, Status> {
+        let caller = self.caller(&request)?;
+        let args = request.into_inner();
+        self.push(&caller, &args.artifact, Rows::Lines(args.jsonl), args.write).await?;
+        Ok(Response::new(()))
+    }
+
+    /// Rows in `Response`, the queue's name in `Query.Name`: the older way to push.
+    async fn write_event(&self, request: Request<VqlResponse>) -> Result<Response<()>, Status> {
+        let caller = self.caller(&request)?;
+        let args = request.into_inner();
+        let queue = args.query.map(|q| q.name).unwrap_or_default();
+        let objects = serde_json::from_str(&args.response)
+            .map_err(|e| Status::invalid_argument(format!("Response should be a JSON array of objects: {e}")))?;
+        self.push(&caller, &queue, Rows::Objects(objects), true).await?;
+        Ok(Response::new(()))
+    }
+
+    async fn check(&self, _request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
+    }
+}
