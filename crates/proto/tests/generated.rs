@@ -8,8 +8,13 @@ use protox::prost::Message as _;
 
 const FILES: [&str; 2] = ["api.proto", "artifact.proto"];
 
+/// Asked at run time: worktrees that share a target directory share this program as well.
+fn crate_dir() -> Result<PathBuf, std::env::VarError> {
+    std::env::var("CARGO_MANIFEST_DIR").map(PathBuf::from)
+}
+
 fn generate(out: &Path) -> Result<(), Box<dyn Error>> {
-    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let contracts = crate_dir()?.join("../../proto");
     let mut set = protox::compile(FILES, [contracts])?;
     tonic_prost_build::configure().out_dir(out).build_transport(false).compile_fds(set.clone())?;
     // Comments and positions are of no use to reflection and would more than double the set.
@@ -22,7 +27,7 @@ fn generate(out: &Path) -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn committed_code_is_fresh() -> Result<(), Box<dyn Error>> {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/generated");
+    let committed = crate_dir()?.join("src/generated");
     let fresh = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("generated");
     fs::create_dir_all(&fresh)?;
     generate(&fresh)?;
