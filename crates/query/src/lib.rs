@@ -11,4 +11,4 @@ mod server;
 mod service;
 
 pub use events::QueueEvents;
-pub use server::{Server, serve};
+pub use server::{MAX_QUERIES, Server, serve};

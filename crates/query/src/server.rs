@@ -5,12 +5,13 @@ use std::sync::Arc;
 use plugins::world::World;
 use proto::api_server::ApiServer;
 use serde_json::Map;
+use serve::identity::PeerIdentity;
 use serve::listener::Incoming;
 use store::audit::AuditLog;
 use store::event::EventStore;
 use store::file_store::FileStore;
 use store::revocation::Revocations;
-use store::user::Users;
+use store::user::{User, Users};
 use tokio::sync::Semaphore;
 use vql::registry::Registry;
 use vql::value::Value;
@@ -26,8 +27,10 @@ const MAX_REQUEST: usize = 4 << 20;
 
 /// State shared by all calls.
 pub struct Server {
-    pub users: Users,
-    pub revocations: Arc<Revocations>,
+    /// Where users are looked up, one after another.
+    pub users: Vec<Users>,
+    /// A certificate on any of these lists is refused.
+    pub revocations: Arc<Vec<Revocations>>,
     pub events: Arc<EventStore>,
     pub files: FileStore,
     pub audit: AuditLog,
@@ -39,6 +42,21 @@ pub struct Server {
 }
 
 impl Server {
+    /// The user of that name.
+    pub fn user(&self, name: &str) -> store::Result<Option<Arc<User>>> {
+        for users in &self.users {
+            if let Some(user) = users.find(name)? {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a certificate was revoked.
+    pub fn is_revoked(&self, peer: &PeerIdentity) -> bool {
+        self.revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint))
+    }
+
     /// Writes an audit line; a log that cannot take it is reported.
     pub fn record(&self, operation: &str, principal: &str, details: Map<String, serde_json::Value>) {
         if let Err(error) = self.audit.record(operation, principal, details) {

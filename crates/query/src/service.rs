@@ -49,10 +49,10 @@ impl Service {
         let info = request.extensions().get::<ConnectInfo>();
         let info = info.ok_or_else(|| Status::unauthenticated("no client certificate"))?;
         let identity = &info.identity;
-        if self.server.revocations.is_revoked(&identity.serial, &identity.fingerprint) {
+        if self.server.is_revoked(identity) {
             return Err(Status::unauthenticated(format!("the certificate of {} was revoked", identity.name)));
         }
-        let user = self.server.users.find(&identity.name).map_err(|error| {
+        let user = self.server.user(&identity.name).map_err(|error| {
             tracing::error!(target: "api", user = %identity.name, %error, "cannot read the user record");
             Status::permission_denied(format!("User {} is not allowed to run queries.", identity.name))
         })?;

@@ -22,6 +22,20 @@ pub fn describe(select: &Select) -> String {
     steps.join(" -> ")
 }
 
+/// The program with `EXPLAIN` before each SELECT statement; as it is when it does not parse.
+pub fn requested(source: &str) -> String {
+    let Ok(program) = crate::parser::parse(source) else { return source.to_owned() };
+    let mut text = source.to_owned();
+    for statement in program.statements.iter().rev() {
+        if let crate::ast::Statement::Select(select) = statement
+            && !select.explain
+        {
+            text.insert_str(select.span.start as usize, "EXPLAIN ");
+        }
+    }
+    text
+}
+
 fn source(from: &From) -> String {
     match from {
         From::Plugin(call) => format!("scan plugin {}()", call.plugin.signature.name),
@@ -38,4 +52,18 @@ fn columns(select: &Select) -> String {
     };
     let names: Vec<String> = select.columns.iter().map(name).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn explain_is_put_before_select_statements_only() {
+        let text = requested("LET q = SELECT 1 FROM scope()\nSELECT * FROM q  SELECT 2 FROM scope()");
+        assert_eq!(
+            text,
+            "LET q = SELECT 1 FROM scope()\nEXPLAIN SELECT * FROM q  EXPLAIN SELECT 2 FROM scope()"
+        );
+    }
 }

@@ -26,6 +26,7 @@ pub mod json;
 pub mod lambda;
 mod lexer;
 mod literal;
+pub mod lint;
 pub mod parser;
 pub mod path;
 pub mod permission;

@@ -26,6 +26,17 @@ impl Program {
         let ast = parser::parse(source)?;
         Ok(Program { statements: crate::compile::program(&ast, source, registry) })
     }
+
+    /// Turns on explain logging for every SELECT statement, as if `EXPLAIN` stood before it.
+    pub fn explain(&mut self) {
+        for statement in &mut self.statements {
+            if let Statement::Select(select) = statement
+                && let Some(select) = Arc::get_mut(select)
+            {
+                select.explain = true;
+            }
+        }
+    }
 }
 
 /// A scope in which statements run, one after another.

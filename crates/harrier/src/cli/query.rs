@@ -1,0 +1,258 @@
+//! `harrier query`: runs VQL here, or through a server's API.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use parking_lot::Mutex;
+use plugins::host::QueryHost;
+use plugins::world::World;
+use proto::{VqlCollectorArgs, VqlEnv, VqlRequest};
+use vql::call::{Flow, Sink, Stop};
+use vql::cancel::Cancel;
+use vql::host::Level;
+use vql::json::{self, JsonOptions};
+use vql::permission::Permissions;
+use vql::plan::Statement;
+use vql::schema::Name;
+use vql::scope::Context;
+use vql::session::{Program, Session};
+use vql::value::{Row, Value};
+
+use super::Outcome;
+use super::output::{Format, Printer};
+
+/// Run VQL and print the rows; log lines go to standard error.
+///
+/// Runs on this machine with your own rights, or on a server with --api-config. Several programs share one scope.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  harrier query 'SELECT Name, Pid FROM pslist() WHERE Name =~ \"ssh\"'
+  harrier query --format jsonl 'SELECT OSPath FROM glob(globs=Pattern)' --env Pattern='/etc/*.conf'
+  harrier query --api-config api_client.yaml 'SELECT * FROM watch_monitoring(artifact=\"Alerts\")'")]
+pub struct Args {
+    /// VQL text; each may hold many statements.
+    #[arg(value_name = "VQL")]
+    queries: Vec<String>,
+    /// A file with VQL, run after the queries given as text.
+    #[arg(long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// How to print rows; a table on a terminal, else JSON.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// A variable for the queries.
+    #[arg(long, value_name = "K=V", value_parser = key_value)]
+    env: Vec<(String, String)>,
+    /// Stop after so many seconds.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    timeout: u64,
+    /// Ask the server this file is for, instead of this machine.
+    #[arg(long, value_name = "FILE", env = "HARRIER_API_CONFIG")]
+    api_config: Option<PathBuf>,
+    /// Log how each query runs.
+    #[arg(long)]
+    explain: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A program and where it came from.
+struct Source {
+    origin: String,
+    text: String,
+}
+
+pub fn run(args: Args) -> Outcome {
+    let sources = sources(&args)?;
+    for source in &sources {
+        if let Err(error) = vql::parser::parse(&source.text) {
+            eprint!("{}", error.render(&source.text, &source.origin));
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    let format = args.format.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Json });
+    let width = if io::stdout().is_terminal() { None } else { Some(120) };
+    let printer = Printer::new(BufWriter::new(io::stdout()), format, width);
+    match &args.api_config {
+        Some(path) => remote(&args, path, &sources, printer),
+        None => local(&args, &sources, printer),
+    }
+}
+
+fn sources(args: &Args) -> anyhow::Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for (i, text) in args.queries.iter().enumerate() {
+        let origin = if args.queries.len() == 1 { "query".into() } else { format!("query {}", i + 1) };
+        sources.push(Source { origin, text: text.clone() });
+    }
+    for path in &args.file {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        sources.push(Source { origin: path.display().to_string(), text });
+    }
+    if sources.is_empty() {
+        eprintln!("harrier: nothing to run: give VQL as an argument or with --file");
+        std::process::exit(2);
+    }
+    Ok(sources)
+}
+
+type Out = Printer<BufWriter<io::Stdout>>;
+
+/// Rows on their way to the printer. When the reader of our output left, the query stops.
+struct PrintSink<'a> {
+    printer: &'a Mutex<Out>,
+    options: JsonOptions,
+    text: Vec<u8>,
+}
+
+impl Sink for PrintSink<'_> {
+    fn row(&mut self, row: &mut Row) -> Flow {
+        self.text.clear();
+        json::write_row(row, &mut self.text, &self.options);
+        self.printer.lock().row(&String::from_utf8_lossy(&self.text)).map_err(|_| Stop::Done)
+    }
+
+    fn value(&mut self, value: Value) -> Flow {
+        match value {
+            Value::Dict(dict) => self.row(&mut dict.snapshot()),
+            _ => self.row(&mut Row::default()),
+        }
+    }
+}
+
+fn local(args: &Args, sources: &[Source], printer: Out) -> Outcome {
+    let cancel = Cancel::new();
+    let printer = Arc::new(Mutex::new(printer));
+    flush_regularly(printer.clone(), cancel.clone());
+    if args.timeout > 0 {
+        stop_after(args.timeout, cancel.clone());
+    }
+    let mut env = Row::default();
+    for (key, value) in &args.env {
+        env.set(&Name::new(key), Value::from(value.as_str()));
+    }
+    let registry = Arc::new(plugins::registry());
+    let host = QueryHost::new(Arc::new(World::of_process()), Box::new(print_log));
+    // The caller's own rights: whatever the operating system allows.
+    let context = Context::new(registry.clone(), Arc::new(host), Permissions::all());
+    let session = Session::new(Arc::new(context), env, cancel.clone());
+    for source in sources {
+        let mut program = Program::compile(&source.text, &registry)?;
+        if args.explain {
+            program.explain();
+        }
+        run_program(&session, &program, &printer)?;
+    }
+    session.close();
+    cancel.cancel();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_program(session: &Session, program: &Program, printer: &Mutex<Out>) -> anyhow::Result<()> {
+    for statement in &program.statements {
+        if session.scope().cancel().is_cancelled() {
+            return Ok(());
+        }
+        match statement {
+            Statement::Let(l) => session.define(l),
+            Statement::Select(select) => {
+                printer.lock().begin()?;
+                let options = JsonOptions { zone: session.scope().zones().print };
+                let mut sink = PrintSink { printer, options, text: Vec::new() };
+                if let Err(Stop::Failed(e)) = session.select(select, &mut sink) {
+                    print_log(Level::Error, &e.to_string());
+                }
+                printer.lock().end()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_log(level: Level, line: &str) {
+    let prefix = if level == Level::Default { String::new() } else { format!("{}: ", level.name()) };
+    let _ = writeln!(io::stderr(), "{prefix}{line}");
+}
+
+/// Rows of a never-ending query appear without waiting for a full buffer.
+fn flush_regularly(printer: Arc<Mutex<Out>>, cancel: Cancel) {
+    std::thread::spawn(move || {
+        while !cancel.wait(Duration::from_millis(200)) {
+            let _ = printer.lock().flush();
+        }
+    });
+}
+
+fn stop_after(seconds: u64, cancel: Cancel) {
+    std::thread::spawn(move || {
+        if !cancel.wait(Duration::from_secs(seconds)) {
+            eprintln!("harrier: stopped after {seconds} s (--timeout)");
+            cancel.cancel();
+        }
+    });
+}
+
+fn remote(args: &Args, path: &PathBuf, sources: &[Source], mut printer: Out) -> Outcome {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let client = serve::config::ApiClient::parse(&text).with_context(|| format!("in {}", path.display()))?;
+    let request = VqlCollectorArgs {
+        query: sources
+            .iter()
+            .map(|s| VqlRequest { name: s.origin.clone(), vql: remote_text(args, &s.text) })
+            .collect(),
+        env: args.env.iter().map(|(k, v)| VqlEnv { key: k.clone(), value: v.clone(), ..VqlEnv::default() }).collect(),
+        max_row: 1000,
+        max_wait: 1,
+        timeout: args.timeout,
+        ..VqlCollectorArgs::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let channel = serve::channel::connect(&client).await?;
+        let mut api = proto::api_client::ApiClient::new(channel).max_decoding_message_size(1 << 30);
+        let stream = api.query(request).await.map_err(|s| anyhow::anyhow!("{}: {}", s.code(), s.message()))?;
+        print_stream(stream.into_inner(), &mut printer).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remote_text(args: &Args, text: &str) -> String {
+    if args.explain { vql::explain::requested(text) } else { text.to_owned() }
+}
+
+async fn print_stream(mut stream: tonic::Streaming<proto::VqlResponse>, printer: &mut Out) -> anyhow::Result<()> {
+    // Packets of one statement carry its numbers; a change of them begins the next.
+    let mut current = None;
+    while let Some(packet) =
+        stream.message().await.map_err(|s| anyhow::anyhow!("{}: {}", s.code(), s.message()))?
+    {
+        if packet.response.is_empty() {
+            eprint!("{}", packet.log);
+            continue;
+        }
+        let statement = (packet.query.map(|q| (q.name, q.vql)), packet.query_id);
+        if packet.part == 0 || current.as_ref() != Some(&statement) {
+            if current.is_some() {
+                printer.end()?;
+            }
+            printer.begin()?;
+            current = Some(statement);
+        }
+        let rows: Vec<&serde_json::value::RawValue> = serde_json::from_str(&packet.response)?;
+        for row in rows {
+            printer.row(row.get())?;
+        }
+        printer.flush()?;
+    }
+    if current.is_some() {
+        printer.end()?;
+        return Ok(());
+    }
+    bail!("the server sent no rows; its log says why")
+}

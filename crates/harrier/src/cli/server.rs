@@ -1,0 +1,150 @@
+//! `harrier server`: runs the servers until told to stop.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use plugins::world::World;
+use query::{QueueEvents, Server};
+use serve::config::ServerConfig;
+use serve::listener::{Incoming, Limits, Listener};
+use serve::tls;
+use store::data_dir::DataDir;
+use tokio::sync::Semaphore;
+use vql::value::Value;
+
+use super::Outcome;
+use crate::config::{self, Loaded};
+
+/// Run the server.
+///
+/// Without --config the data directory's own server.config.yaml is used, and made on the first start: with a new
+/// CA, certificates and keys.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where all state is kept; made when missing. The default is the configuration's Datastore.location.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where the gRPC API listens instead of API.bind_address and API.bind_port; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    api_listen: Option<SocketAddr>,
+}
+
+pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
+    log_to_stderr();
+    let (loaded, dir) = load(&args, config)?;
+    loaded.config.validate().with_context(|| format!("in {}", loaded.path.display()))?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().max(2)))
+        .build()?
+        .block_on(serve(&args, loaded, dir))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("HARRIER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}
+
+fn load(args: &Args, config: Option<PathBuf>) -> anyhow::Result<(Loaded, DataDir)> {
+    let Some(path) = config else {
+        let dir = args.data_dir.as_ref().context("where is the data? Give --data-dir DIR (made when missing)")?;
+        let dir = DataDir::open(dir)?;
+        let (loaded, is_new) = config::in_data_dir(&dir)?;
+        if is_new {
+            println!("Made a new configuration with its own CA: {}", loaded.path.display());
+        }
+        return Ok((loaded, dir));
+    };
+    let loaded = config::read(&path)?;
+    let dir = match &args.data_dir {
+        Some(dir) => DataDir::open(dir)?,
+        None => config::data_dir(&loaded.config)?,
+    };
+    Ok((loaded, dir))
+}
+
+async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> {
+    let stop = serve::shutdown::on_signals()?;
+    let address = match args.api_listen {
+        Some(address) => address,
+        None => loaded.config.api_address()?,
+    };
+    let listener = Listener::bind(address, Limits::default())
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another with --api-listen"))?;
+    let api = listener.local_addr()?;
+    let server = Arc::new(state(&loaded, &dir)?);
+    let revocations = server.revocations.clone();
+    let is_revoked: tls::IsRevoked =
+        Arc::new(move |peer| revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint)));
+    let incoming: Incoming = listener.incoming(tls::server_config(&loaded.config.credentials(), is_revoked)?);
+    announce(&loaded, &dir, api)?;
+    query::serve(server, incoming, stop.cancelled_owned()).await.context("the API server failed")?;
+    // The file says who listens: nobody any more.
+    let _ = fs::remove_file(dir.path().join("run/listen.json"));
+    Ok(())
+}
+
+/// What the API's calls share.
+fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
+    let events = Arc::new(dir.events()?);
+    // A configuration made elsewhere names its own place for records: users granted there count as well.
+    let named = config::data_dir(&loaded.config).ok().filter(|named| named.path() != dir.path());
+    let mut users = vec![dir.users()?];
+    let mut revocations = vec![dir.revocations()];
+    if let Some(named) = named {
+        users.push(named.users()?);
+        revocations.push(named.revocations());
+    }
+    let mut registry = plugins::registry();
+    deny(&mut registry, &loaded.config);
+    let world = World { events: Some(Arc::new(QueueEvents(events.clone()))), users: HashMap::new(), ..World::of_process() };
+    Ok(Server {
+        users,
+        revocations: Arc::new(revocations),
+        events,
+        files: dir.files()?,
+        audit: dir.audit()?,
+        registry: Arc::new(registry),
+        world: Arc::new(world),
+        config: public_config(&loaded.config),
+        running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
+    })
+}
+
+/// Takes out what the configuration denies.
+fn deny(registry: &mut vql::registry::Registry, config: &ServerConfig) {
+    let Some(defaults) = &config.defaults else { return };
+    registry.deny(&defaults.denied_functions, &defaults.denied_plugins);
+}
+
+/// What queries may see of the configuration: nothing secret.
+fn public_config(config: &ServerConfig) -> Value {
+    let urls = config.client.iter().flat_map(|c| &c.server_urls).map(|u| Value::from(u.as_str())).collect();
+    let version = Value::dict([
+        ("name", Value::from("harrier")),
+        ("version", Value::from(env!("CARGO_PKG_VERSION"))),
+    ]);
+    Value::dict([("server_urls", Value::list(urls)), ("version", version)])
+}
+
+/// Says where everything is, for people and for programs.
+fn announce(loaded: &Loaded, dir: &DataDir, api: SocketAddr) -> anyhow::Result<()> {
+    let run = dir.path().join("run");
+    fs::create_dir_all(&run)?;
+    let listen = serde_json::json!({ "api": api.to_string() });
+    config::write_private(&run.join("listen.json"), listen.to_string().as_bytes())?;
+    let config = loaded.path.display();
+    println!("Configuration:  {config}");
+    println!("Data directory: {}", dir.path().display());
+    println!("gRPC API:       {api}");
+    println!("Next:           harrier --config {config} config api_client --name Fred > api_client.yaml");
+    Ok(())
+}
