@@ -2,6 +2,9 @@
 //!
 //! Prints MB/s over about one megabyte of ordinary VQL, each stage on its own. The budget for parsing is 50 MB/s.
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::time::{Duration, Instant};
 use vql::lexer::{Lexer, TokenKind};
 use vql::{canonical, parser};
