@@ -37,9 +37,14 @@ const COMMENTS: &[&str] = &[
 ];
 
 impl Sample {
-    pub fn program(seed: u64, comments: bool) -> String {
+    /// Just the random numbers.
+    pub fn numbers(seed: u64) -> Self {
         let state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut sample = Sample { state, out: String::new(), comments };
+        Sample { state, out: String::new(), comments: false }
+    }
+
+    pub fn program(seed: u64, comments: bool) -> String {
+        let mut sample = Sample { comments, ..Sample::numbers(seed) };
         for _ in 0..=sample.below(4) {
             sample.statement();
         }
