@@ -193,6 +193,5 @@ fn strings_end_at_their_own_quote() {
 fn anything_else_is_an_error() {
     for source in [";", "@", "$", "#", "!", "^", "~", "?", "&", "\\", "é", "€", "😀", "\0"] {
         assert_eq!(lex(source), [(BadChar, source)], "{source:?}");
-        assert!(BadChar.is_error());
     }
 }
