@@ -63,12 +63,20 @@ pub struct Param {
     pub default: Option<ArgValue>,
 }
 
-/// An identifier. `text` is the spelling (with back-ticks), `name` what it means.
+/// An identifier: what it means, and where it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ident {
     pub name: String,
-    pub text: String,
+    /// The spelling where it differs from the name, that is, with back-ticks.
+    pub ticked: Option<Box<str>>,
     pub span: Span,
+}
+
+impl Ident {
+    /// The identifier as written, with its back-ticks.
+    pub fn text(&self) -> &str {
+        self.ticked.as_deref().unwrap_or(&self.name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

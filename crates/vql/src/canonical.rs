@@ -74,11 +74,11 @@ fn separated<T>(items: &[T], out: &mut String, mut write: impl FnMut(&T, &mut St
 
 fn write_let(definition: &Let, out: &mut String) {
     out.push_str("LET ");
-    out.push_str(&definition.name.text);
+    out.push_str(definition.name.text());
     if let Some(params) = &definition.params {
         out.push('(');
         separated(params, out, |param, out| {
-            out.push_str(&param.name.text);
+            out.push_str(param.name.text());
             if let Some(default) = &param.default {
                 out.push('=');
                 write_arg_value(default, out);
@@ -112,7 +112,7 @@ fn write_select(query: &Select, out: &mut String) {
     }
     if let Some(order) = &query.order_by {
         out.push_str(" ORDER BY ");
-        out.push_str(&order.column.text);
+        out.push_str(order.column.text());
         out.push_str(if order.descending { " DESC " } else { "" });
     }
     if let Some(limit) = &query.limit {
@@ -128,7 +128,7 @@ fn write_column(column: &Column, out: &mut String) {
     }
     if let Some(alias) = &column.alias {
         out.push_str(" AS ");
-        out.push_str(&alias.text);
+        out.push_str(alias.text());
     }
 }
 
@@ -156,7 +156,7 @@ fn write_path(path: &[crate::ast::Ident], out: &mut String) {
         if i > 0 {
             out.push('.');
         }
-        out.push_str(&part.text);
+        out.push_str(part.text());
     }
 }
 
@@ -169,7 +169,7 @@ fn write_args(args: Option<&[Arg]>, out: &mut String) {
 }
 
 fn write_arg(arg: &Arg, out: &mut String) {
-    out.push_str(&arg.name.text);
+    out.push_str(arg.name.text());
     out.push('=');
     write_arg_value(&arg.value, out);
 }
@@ -259,7 +259,7 @@ fn write_step(kind: &ExprKind, out: &mut String) {
         ExprKind::Member { base, name } => {
             write_expr(base, out);
             out.push('.');
-            out.push_str(&name.text);
+            out.push_str(name.text());
         }
         ExprKind::Index { base, index } => {
             write_expr(base, out);

@@ -144,19 +144,22 @@ impl ParseError {
     }
 
     fn render_with(&self, source: &str, origin: &str, renderer: &annotate_snippets::Renderer) -> String {
-        use annotate_snippets::{AnnotationKind, Level, Snippet};
+        use annotate_snippets::{AnnotationKind, Level, Origin, Snippet};
         let excerpt = Excerpt::of(source, self.span);
-        let label = if self.expected.is_empty() {
-            Cow::Borrowed("here")
-        } else {
-            Cow::Owned(format!("expected {}", self.expected))
-        };
-        let snippet = Snippet::source(excerpt.text)
-            .path(origin)
-            .line_start(self.line as usize)
-            .annotation(AnnotationKind::Primary.span(excerpt.span).label(label));
+        let mut place = AnnotationKind::Primary.span(excerpt.span);
+        if !self.expected.is_empty() {
+            place = place.label(format!("expected {}", self.expected));
+        }
+        let mut snippet = Snippet::source(excerpt.text).line_start(self.line as usize).annotation(place);
         let title = Level::ERROR.primary_title(&*self.message).id(self.code.to_string());
-        let mut group = title.element(snippet);
+        let mut group = if excerpt.is_cut {
+            // The renderer would count columns from the cut.
+            let origin = Origin::path(origin).line(self.line as usize).char_column(self.column as usize);
+            title.element(origin).element(snippet)
+        } else {
+            snippet = snippet.path(origin);
+            title.element(snippet)
+        };
         if let Some(hint) = &self.hint {
             group = group.element(Level::HELP.message(hint.as_ref()));
         }
@@ -197,6 +200,7 @@ fn around(source: &str, at: usize) -> String {
 struct Excerpt<'s> {
     text: &'s str,
     span: std::ops::Range<usize>,
+    is_cut: bool,
 }
 
 impl<'s> Excerpt<'s> {
@@ -207,12 +211,13 @@ impl<'s> Excerpt<'s> {
         let start = (span.start as usize).min(source.len());
         let mut from = source[..start].rfind('\n').map_or(0, |i| i + 1);
         let mut to = source[start..].find('\n').map_or(source.len(), |i| start + i);
-        if to - from > Self::WIDEST {
+        let is_cut = to - from > Self::WIDEST;
+        if is_cut {
             from = source.floor_char_boundary(from.max(start.saturating_sub(Self::WIDEST / 2)));
             to = source.ceil_char_boundary(to.min(start + Self::WIDEST / 2));
         }
         let end = source.floor_char_boundary((span.end as usize).clamp(start, to));
-        Excerpt { text: &source[from..to], span: start - from..end - from }
+        Excerpt { text: &source[from..to], span: start - from..end - from, is_cut }
     }
 }
 

@@ -4,8 +4,8 @@
 //! matches wins, which is why `a-1` is two operands (`a`, `-1`) and `5--3` is `5` and a comment. Tokens are
 //! kinds and spans; nothing is allocated here except the list of comments.
 //!
-//! The lexer never fails: what begins no token becomes one of the error kinds ([`TokenKind::is_error`]) and
-//! the parser reports it when it gets there.
+//! The lexer never fails: what begins no token becomes one of the error kinds at the end of
+//! [`TokenKind`] and the parser reports it when it gets there.
 
 use crate::span::Span;
 
@@ -33,12 +33,6 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    /// Whether this is text that begins no token.
-    pub fn is_error(self) -> bool {
-        use TokenKind::*;
-        matches!(self, BadChar | OpenString | OpenRawString | OpenTick | EmptyTick | OpenComment)
-    }
-
     /// Whether this is one of the reserved words.
     pub fn is_keyword(self) -> bool {
         (self as u8) <= TokenKind::Let as u8
@@ -145,8 +139,11 @@ impl<'s> Lexer<'s> {
     }
 
     fn word_end(&self, start: usize) -> usize {
-        let rest = &self.source[start..];
-        start + rest.iter().position(|b| !is_word(*b)).unwrap_or(rest.len())
+        let mut end = start;
+        while is_word(self.byte(end)) {
+            end += 1;
+        }
+        end
     }
 
     fn word(&self, start: usize) -> (TokenKind, usize) {
@@ -164,13 +161,14 @@ impl<'s> Lexer<'s> {
     /// `GROUP BY` and `ORDER BY`: only white space, no comment, may stand between the words.
     fn two_words(&self, start: usize, end: usize) -> Option<(TokenKind, usize)> {
         let word = &self.source[start..end];
-        let kind = if word.eq_ignore_ascii_case(b"GROUP") {
-            TokenKind::GroupBy
-        } else if word.eq_ignore_ascii_case(b"ORDER") {
-            TokenKind::OrderBy
-        } else {
-            return None;
+        let (text, kind): (&[u8], TokenKind) = match word[0] | 0x20 {
+            b'g' => (b"GROUP", TokenKind::GroupBy),
+            b'o' => (b"ORDER", TokenKind::OrderBy),
+            _ => return None,
         };
+        if !word.eq_ignore_ascii_case(text) {
+            return None;
+        }
         let rest = &self.source[end..];
         let gap = rest.iter().position(|b| !is_space(*b))?;
         let by = end + gap;
@@ -287,8 +285,19 @@ impl<'s> Lexer<'s> {
     }
 }
 
+/// Which bytes make words; a table, because this is asked of most bytes of a program.
+const WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = (b as u8).is_ascii_alphanumeric() || b as u8 == b'_';
+        b += 1;
+    }
+    table
+};
+
 fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_'
+    WORD[b as usize]
 }
 
 /// RE2's `\s`, which has no vertical tab.
@@ -309,16 +318,26 @@ fn char_length(first: u8) -> usize {
 /// Rules 5 and 8 for single words.
 fn keyword(word: &[u8]) -> Option<TokenKind> {
     use TokenKind::*;
-    let candidates: &[(&[u8], TokenKind)] = match word.len() {
-        2 => &[(b"OR", Or), (b"AS", As), (b"IN", In)],
-        3 => &[(b"AND", And), (b"NOT", Not), (b"LET", Let)],
-        4 => &[(b"FROM", From), (b"NULL", Null), (b"TRUE", True), (b"DESC", Desc)],
-        5 => &[(b"WHERE", Where), (b"LIMIT", Limit), (b"FALSE", False)],
-        6 => &[(b"SELECT", Select)],
-        7 => &[(b"EXPLAIN", Explain)],
+    // Length and first letter leave one candidate, so most names are settled without comparing text.
+    let (text, kind): (&[u8], TokenKind) = match (word.len(), word[0] | 0x20) {
+        (2, b'o') => (b"OR", Or),
+        (2, b'a') => (b"AS", As),
+        (2, b'i') => (b"IN", In),
+        (3, b'a') => (b"AND", And),
+        (3, b'n') => (b"NOT", Not),
+        (3, b'l') => (b"LET", Let),
+        (4, b'f') => (b"FROM", From),
+        (4, b'n') => (b"NULL", Null),
+        (4, b't') => (b"TRUE", True),
+        (4, b'd') => (b"DESC", Desc),
+        (5, b'w') => (b"WHERE", Where),
+        (5, b'l') => (b"LIMIT", Limit),
+        (5, b'f') => (b"FALSE", False),
+        (6, b's') => (b"SELECT", Select),
+        (7, b'e') => (b"EXPLAIN", Explain),
         _ => return None,
     };
-    candidates.iter().find(|(text, _)| word.eq_ignore_ascii_case(text)).map(|(_, kind)| *kind)
+    word.eq_ignore_ascii_case(text).then_some(kind)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod diagnostic;
 pub mod dict;
 pub mod eval;
 pub mod explain;
+pub mod format;
 pub mod functions;
 pub mod host;
 pub mod json;

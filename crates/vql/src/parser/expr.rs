@@ -267,16 +267,16 @@ impl Parser<'_> {
     /// `(name=value, …)`, from the opening bracket to the closing one.
     pub(super) fn args(&mut self) -> Parsed<Vec<Arg>> {
         self.bump();
-        let mut args = Vec::new();
-        let mut height = 0;
-        if !self.at(TokenKind::CloseParen) {
-            loop {
-                args.push(self.arg()?);
-                height = height.max(self.height);
-                if !self.eat(TokenKind::Comma) {
-                    break;
-                }
-            }
+        if self.eat(TokenKind::CloseParen) {
+            self.height = 1;
+            return Ok(Vec::new());
+        }
+        // Most calls have one argument, and a vector that starts empty makes room for four.
+        let mut args = vec![self.arg()?];
+        let mut height = self.height;
+        while self.eat(TokenKind::Comma) {
+            args.push(self.arg()?);
+            height = height.max(self.height);
         }
         self.expect(TokenKind::CloseParen, Want::AfterArg)?;
         self.raise(height)?;

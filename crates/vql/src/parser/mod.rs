@@ -122,7 +122,8 @@ impl<'s> Parser<'s> {
     }
 
     fn ident(&self, text: &str, span: Span) -> Ident {
-        Ident { name: literal::name(text).into_owned(), text: text.to_owned(), span }
+        let ticked = text.starts_with('`').then(|| text.into());
+        Ident { name: literal::name(text).into_owned(), ticked, span }
     }
 
     /// Runs a rule one level further down.
@@ -154,5 +155,7 @@ impl<'s> Parser<'s> {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 use super::{Parsed, Parser};
 use crate::diagnostic::{Code, ParseError};
 use crate::lexer::{Lexer, Token, TokenKind};
+use crate::span::Span;
 use std::borrow::Cow;
 
 macro_rules! wants {
@@ -118,11 +119,18 @@ impl Parser<'_> {
             _ => (Code::Unexpected, None),
         });
         let message = format!("unexpected token {}", self.quoted(self.token));
-        let error = ParseError::new(code, message, self.token.span, self.source).expecting(want.text());
+        let error = ParseError::new(code, message, self.place(), self.source).expecting(want.text());
         match hint {
             Some(hint) => error.hint(hint),
             None => error,
         }
+    }
+
+    /// Where to point: at the token, or just behind the last one when the text ends too early.
+    fn place(&self) -> Span {
+        let end = self.previous.span.end;
+        let ends_early = self.token.kind == TokenKind::End && self.previous.kind != TokenKind::End;
+        if ends_early { Span { start: end, end } } else { self.token.span }
     }
 
     /// The token as shown in messages: one line, not too long.
@@ -192,10 +200,13 @@ impl Parser<'_> {
         if !sticks || !text.starts_with('-') || !self.previous.kind.ends_operand() || want.is_operand() {
             return None;
         }
-        let left = self.quoted(self.previous).replace('`', "");
-        let right = self.quoted(Token { span: self.token.span, ..self.token }).replace('`', "");
-        let hint = format!("a minus sticks to what follows it; write `{left} - {}`", &right[1..]);
-        advice(Code::StuckMinus, hint)
+        let short = |token: Token| {
+            let text = self.text(token.span);
+            let plain = text.len() <= 20 && !text.contains(['`', '\n', ')', ']']);
+            if plain { text } else { "…" }
+        };
+        let (left, right) = (short(self.previous), short(self.token).trim_start_matches('-'));
+        advice(Code::StuckMinus, format!("a minus sticks to what follows it; write `{left} - {right}`"))
     }
 
     fn operator_slip(&self, want: Want) -> Option<Advice> {
@@ -283,7 +294,7 @@ impl Parser<'_> {
                 "`{ SELECT … }` may stand only as a column or directly after `name=` in a call",
             ),
             OpenBrace => advice(Code::DictLiteral, DICT),
-            _ if want == Want::SubSelect => advice(Code::DictLiteral, DICT),
+            _ if want == Want::SubSelect && !self.at(End) => advice(Code::DictLiteral, DICT),
             Select | Explain if want.is_operand() && self.previous.kind == Eq => {
                 advice(Code::SelectPlace, "a query as an argument needs braces: `name={ SELECT … }`")
             }
@@ -313,7 +324,7 @@ impl Parser<'_> {
             (Want::AfterLimit, Comma) => {
                 advice(Code::LimitNumber, "LIMIT takes one number; there is no OFFSET")
             }
-            (Want::Source, Select | OpenParen) => {
+            (Want::Source, Select | OpenParen) if self.previous.kind == From => {
                 advice(Code::SourceShape, "name the query first: `LET q = SELECT …`, then `FROM q`")
             }
             (Want::Source, String | RawString) => {
@@ -369,21 +380,23 @@ impl Parser<'_> {
 
     fn keyword_as_name(&self, want: Want) -> Option<Advice> {
         use TokenKind::*;
+        // `SELECT from, to`: the word was taken for the clause.
+        let taken = want == Want::Source && matches!(self.token.kind, Comma | Dot | As | Eq | CloseParen);
         let used_as_name = || {
             matches!(
                 self.next().kind,
                 Comma | Dot | Eq | From | As | CloseParen | CloseBracket | OpenParen | Plus | End
             )
         };
-        let is_name = want.is_name() || (want.is_operand() && used_as_name());
-        if !self.token.kind.is_keyword() || !is_name || want == Want::Source && self.at(Where) {
-            return None;
-        }
-        let word = self.text(self.token.span);
-        advice(
-            Code::KeywordAsName,
-            format!("{word} is a reserved word; as a name it needs back-ticks: `{word}`"),
-        )
+        let is_name = want.is_name() || want.is_operand() && used_as_name();
+        let word = match self.token.kind.is_keyword() {
+            _ if taken => self.previous,
+            true if is_name => self.token,
+            _ => return None,
+        };
+        let word = self.text(word.span);
+        let hint = format!("{word} is a reserved word; as a name it needs back-ticks: `{word}`");
+        advice(Code::KeywordAsName, hint)
     }
 
     fn missing_from(&self, want: Want) -> Option<Advice> {
@@ -415,6 +428,9 @@ fn bad_character(text: &str) -> (Code, &'static str) {
         "“" | "”" | "‘" | "’" | "„" => (Code::BadCharacter, "use straight quotes"),
         "\u{feff}" => (Code::BadCharacter, "remove the byte order mark"),
         "\u{a0}" => (Code::BadCharacter, "this is a no-break space; use a plain one"),
+        _ if text.chars().all(char::is_alphanumeric) => {
+            (Code::BadCharacter, "names with other characters are written in back-ticks")
+        }
         _ => (Code::BadCharacter, ""),
     }
 }
