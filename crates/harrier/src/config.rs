@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serve::config::ServerConfig;
-use store::data_dir::DataDir;
+use store::DataDir;
 
 /// The name of the configuration in a data directory.
 pub const FILE_NAME: &str = "server.config.yaml";

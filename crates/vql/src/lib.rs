@@ -44,3 +44,4 @@ mod stack;
 pub mod text;
 pub mod time;
 pub mod value;
+pub(crate) mod yaml;

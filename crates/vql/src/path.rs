@@ -3,13 +3,13 @@
 //! How text is split into components and joined again depends on the kind of path. A path inside a container (an
 //! archive, a raw device) has a delegate: the accessor and the path of the container.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::call::Error;
 use crate::codec;
 use crate::json;
 use crate::text::Text;
-use crate::value::convert::to_text_arg;
+use crate::value::convert::{to_path_arg, to_text_arg};
 use crate::value::{Row, Value};
 
 /// The syntax of a path.
@@ -40,6 +40,18 @@ impl PathKind {
     /// The kind that `path_type=` names.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
+    }
+
+    /// The kind that the arguments `sep=` and `path_type=` choose; both may be empty.
+    pub fn choose(sep: &[u8], path_type: &[u8]) -> Result<Self, Error> {
+        match (path_type, sep) {
+            (b"", b"\\") => Ok(PathKind::Windows),
+            (b"", _) => Ok(PathKind::Generic),
+            (name, _) => {
+                let name = String::from_utf8_lossy(name);
+                Self::named(&name).ok_or_else(|| Error::new(format!("unknown path_type {name}")))
+            }
+        }
     }
 
     pub fn name(self) -> &'static str {
@@ -107,6 +119,14 @@ impl OsPath {
             return path;
         }
         Self::new(kind, split(kind, text))
+    }
+
+    /// A value as a path: text is parsed, a path is kept. `None` for NULL and what has no path.
+    pub fn of(kind: PathKind, value: &Value) -> Option<Arc<Self>> {
+        match value {
+            Value::Text(t) | Value::Bytes(t) => Some(Arc::new(Self::parse(kind, t))),
+            v => to_path_arg(v),
+        }
     }
 
     /// A path out of the keys of a pathspec; `None` if it has none of them.

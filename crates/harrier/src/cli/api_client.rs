@@ -38,7 +38,7 @@ pub fn run(args: &Args, config: Option<PathBuf>) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn grant(args: &Args, dir: &store::data_dir::DataDir) -> anyhow::Result<()> {
+fn grant(args: &Args, dir: &store::DataDir) -> anyhow::Result<()> {
     let roles: Vec<&str> = args.role.iter().map(String::as_str).collect();
     let users = dir.users()?;
     let grant = match roles.is_empty() {

@@ -13,7 +13,7 @@ use query::{QueueEvents, Server};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
-use store::data_dir::DataDir;
+use store::DataDir;
 use tokio::sync::Semaphore;
 use vql::value::Value;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use serve::identity::PeerIdentity;
-use store::data_dir::DataDir;
+use store::DataDir;
 use store::revocation::Revoked;
 use store::role::Grant;
 use vql::permission::{Permission, Permissions};
