@@ -49,7 +49,9 @@ pub fn write_cell(value: &Value, out: &mut Vec<u8>) {
             base64::encode(t, true, &mut cell);
             cell
         }
-        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => return convert::write_text(value, out),
+        Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+            return convert::write_text(value, out);
+        }
         Value::Path(p) => escaped(&p.text()),
         v => {
             let mut cell = Vec::new();

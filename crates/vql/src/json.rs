@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
         match self.next() {
             b'{' => self.object(depth),
             b'[' => self.list(depth),
-            b'"' => self.string().map(|text| time_or_text(text)),
+            b'"' => self.string().map(time_or_text),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word(b"true", Value::Bool(true)),
             b'f' => self.word(b"false", Value::Bool(false)),
@@ -526,7 +526,8 @@ impl<'a> Reader<'a> {
     fn unit(&self, at: usize) -> Result<u32, Error> {
         let hex = self.text.get(at + 2..at + 6).ok_or_else(|| self.failed("an escape is cut short"))?;
         hex.iter().try_fold(0, |n, c| {
-            let digit = char::from(*c).to_digit(16).ok_or_else(|| self.failed("an escape is not hexadecimal"))?;
+            let digit =
+                char::from(*c).to_digit(16).ok_or_else(|| self.failed("an escape is not hexadecimal"))?;
             Ok(n * 16 + digit)
         })
     }

@@ -110,6 +110,21 @@ impl OsPath {
         OsPath { components, kind, ..OsPath::default() }
     }
 
+    /// The path as the accessor of that name gives it.
+    #[must_use]
+    pub fn accessed_by(mut self, accessor: Text) -> Self {
+        self.accessor = accessor;
+        self
+    }
+
+    /// The path inside a container.
+    #[must_use]
+    pub fn inside(mut self, delegate: Option<Delegate>) -> Self {
+        self.delegate = delegate;
+        self.text = OnceLock::new();
+        self
+    }
+
     /// Splits text by the rules of a kind. The JSON text of a pathspec is understood by every kind.
     pub fn parse(kind: PathKind, text: &[u8]) -> Self {
         if text.first() == Some(&b'{')
@@ -151,7 +166,7 @@ impl OsPath {
         };
         let delegate = (accessor.is_some() || inner.is_some())
             .then(|| Delegate { accessor: accessor.unwrap_or_default(), path: inner.unwrap_or_default() });
-        Some(OsPath { delegate, ..Self::new(kind, components) })
+        Some(Self::new(kind, components).inside(delegate))
     }
 
     /// The same kind of path with other components.
@@ -217,7 +232,8 @@ impl OsPath {
                 out.push(kind.separator());
             }
             let is_device = i == 0 && component.starts_with(b"\\\\");
-            let needs_quotes = component.iter().any(|c| kind.is_separator(*c)) || component.starts_with(b"\"");
+            let needs_quotes =
+                component.iter().any(|c| kind.is_separator(*c)) || component.starts_with(b"\"");
             if kind.quotes() && needs_quotes && !is_device {
                 quote(component, &mut out);
             } else {
@@ -289,7 +305,8 @@ impl OsPath {
         let accessor = Text::from(codec::read_bytes(input)?);
         let has_delegate = !codec::read_bytes(input)?.is_empty();
         let count = codec::read_length(input)?;
-        let mut parts = (0..count).map(|_| codec::read_bytes(input).map(Text::from)).collect::<Result<Vec<_>, _>>()?;
+        let mut parts =
+            (0..count).map(|_| codec::read_bytes(input).map(Text::from)).collect::<Result<Vec<_>, _>>()?;
         let delegate = (has_delegate && parts.len() >= 2).then(|| {
             let mut container = parts.drain(..2);
             Delegate {
@@ -406,7 +423,12 @@ mod tests {
             (Windows, "\\\\.\\C:\\a", &["\\\\.\\C:", "a"], "\\\\.\\C:\\a"),
             (Windows, "", &[], ""),
             (Ntfs, "\\\\?\\C:\\a\\b", &["\\\\?\\C:", "a", "b"], "\\\\?\\C:\\a\\b"),
-            (Registry, "HKLM\\a\\\"b\\c\"", &["HKEY_LOCAL_MACHINE", "a", "b\\c"], "HKEY_LOCAL_MACHINE\\a\\\"b\\c\""),
+            (
+                Registry,
+                "HKLM\\a\\\"b\\c\"",
+                &["HKEY_LOCAL_MACHINE", "a", "b\\c"],
+                "HKEY_LOCAL_MACHINE\\a\\\"b\\c\"",
+            ),
             (Zip, "a/b\\c", &["a", "b\\c"], "/a/b\\c"),
         ] {
             let path = OsPath::parse(kind, text.as_bytes());

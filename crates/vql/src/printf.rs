@@ -217,7 +217,9 @@ impl Printer<'_> {
         self.next += 1;
         match arg {
             Value::Text(t) | Value::Bytes(t) => self.out.extend_from_slice(t),
-            Value::Int(i) if letter == 'v' => self.out.extend_from_slice(itoa::Buffer::new().format(*i).as_bytes()),
+            Value::Int(i) if letter == 'v' => {
+                self.out.extend_from_slice(itoa::Buffer::new().format(*i).as_bytes())
+            }
             arg => {
                 let verb = Verb { letter, ..Verb::default() };
                 format_value(&spec(&verb), arg, self.out, 0);
@@ -328,7 +330,9 @@ fn format_value(spec: &Spec, value: &Value, out: &mut Vec<u8>, depth: usize) {
             out.push(b']');
         }
         Value::Object(o) if !matches!(spec.letter, 'v' | 's' | 'q') => match o.to_json() {
-            number @ (Value::Int(_) | Value::UInt(_) | Value::Float(_)) => format_value(spec, &number, out, depth + 1),
+            number @ (Value::Int(_) | Value::UInt(_) | Value::Float(_)) => {
+                format_value(spec, &number, out, depth + 1)
+            }
             _ => mismatch(spec, value, out),
         },
         Value::Null if spec.letter == 'v' || spec.letter == 's' => spec.pad_text(b"Null", out),
@@ -590,27 +594,67 @@ mod tests {
             ("plain", &[][..], "plain"),
             ("%v %s", &[Int(1), text("a")], "1 a"),
             ("%d%%", &[Int(5)], "5%"),
-            ("[%5d|%-5d|%05d|%+d|% d]", &[Int(42), Int(42), Int(42), Int(42), Int(42)], "[   42|42   |00042|+42| 42]"),
+            (
+                "[%5d|%-5d|%05d|%+d|% d]",
+                &[Int(42), Int(42), Int(42), Int(42), Int(42)],
+                "[   42|42   |00042|+42| 42]",
+            ),
             ("%05d|%.4d|%6.3d", &[Int(-42), Int(7), Int(7)], "-0042|0007|   007"),
-            ("%x %X %#x %o %#o %b %#b", &[Int(255), Int(255), Int(255), Int(8), Int(8), Int(5), Int(5)], "ff FF 0xff 10 010 101 0b101"),
+            (
+                "%x %X %#x %o %#o %b %#b",
+                &[Int(255), Int(255), Int(255), Int(8), Int(8), Int(5), Int(5)],
+                "ff FF 0xff 10 010 101 0b101",
+            ),
             ("%x", &[Int(-255)], "-ff"),
             ("%c|%q|%U|%#U", &[Int(0x41), Int(0x41), Int(0x41), Int(0x20ac)], "A|'A'|U+0041|U+20AC '€'"),
-            ("%s|%5s|%-5s|%.2s|%05s", &[text("ab"), text("ab"), text("ab"), text("éab"), text("ab")], "ab|   ab|ab   |éa|000ab"),
-            ("%q|%+q|%#q|%#v", &[text("a\"é\n"), text("é"), text("a"), text("x")], "\"a\\\"é\\n\"|\"\\u00e9\"|`a`|\"x\""),
-            ("%x|% x|%#x|%# X|%.1x", &[text("ab"), text("ab"), text("ab"), text("ab"), text("ab")], "6162|61 62|0x6162|0X61 0X62|61"),
+            (
+                "%s|%5s|%-5s|%.2s|%05s",
+                &[text("ab"), text("ab"), text("ab"), text("éab"), text("ab")],
+                "ab|   ab|ab   |éa|000ab",
+            ),
+            (
+                "%q|%+q|%#q|%#v",
+                &[text("a\"é\n"), text("é"), text("a"), text("x")],
+                "\"a\\\"é\\n\"|\"\\u00e9\"|`a`|\"x\"",
+            ),
+            (
+                "%x|% x|%#x|%# X|%.1x",
+                &[text("ab"), text("ab"), text("ab"), text("ab"), text("ab")],
+                "6162|61 62|0x6162|0X61 0X62|61",
+            ),
             ("%t %v %5t", &[Bool(true), Bool(false), Bool(true)], "true false  true"),
-            ("%f %.2f %8.3f|%-8.1f|%08.2f", &[Float(1.5), Float(2.345), Float(1.5), Float(1.5), Float(-1.5)], "1.500000 2.35    1.500|1.5     |-0001.50"),
-            ("%e %.2E %g %G", &[Float(1234.5), Float(0.00012), Float(1e7), Float(1e-7)], "1.234500e+03 1.20E-04 1e+07 1E-07"),
-            ("%g %.3g %.3g %.10g %g", &[Float(100000.0), Float(1234.5), Float(12.345), Float(1e9), Float(0.0)], "100000 1.23e+03 12.3 1000000000 0"),
+            (
+                "%f %.2f %8.3f|%-8.1f|%08.2f",
+                &[Float(1.5), Float(2.345), Float(1.5), Float(1.5), Float(-1.5)],
+                "1.500000 2.35    1.500|1.5     |-0001.50",
+            ),
+            (
+                "%e %.2E %g %G",
+                &[Float(1234.5), Float(0.00012), Float(1e7), Float(1e-7)],
+                "1.234500e+03 1.20E-04 1e+07 1E-07",
+            ),
+            (
+                "%g %.3g %.3g %.10g %g",
+                &[Float(100000.0), Float(1234.5), Float(12.345), Float(1e9), Float(0.0)],
+                "100000 1.23e+03 12.3 1000000000 0",
+            ),
             ("%v %v %+v %6v", &[Float(1e7), Float(0.5), Float(1.5), Float(0.5)], "10000000 0.5 +1.5    0.5"),
             ("%f %5.1f", &[Float(f64::INFINITY), Float(f64::NAN)], "+Inf   NaN"),
             ("%v %d", &[UInt(u64::MAX), UInt(1)], "18446744073709551615 1"),
             ("%v %s %v", &[Null, Null, list(&[Null, text("a")])], "Null Null [Null a]"),
             ("%v %d %s", &[list(&[Int(1), Int(2)]), list(&[Int(1)]), dict], "[1 2] [1] {\"a\":1}"),
-            ("%v %s %q", &[time.clone(), time.clone(), time], "2024-05-01T10:00:00Z 2024-05-01T10:00:00Z \"2024-05-01T10:00:00Z\""),
+            (
+                "%v %s %q",
+                &[time.clone(), time.clone(), time],
+                "2024-05-01T10:00:00Z 2024-05-01T10:00:00Z \"2024-05-01T10:00:00Z\"",
+            ),
             ("%[2]v %[1]v", &[text("a"), text("b")], "b a"),
             ("%[2]*[1]d|", &[Int(7), Int(4)], "   7|"),
-            ("%*d|%-*d|%*d|%.*f", &[Int(4), Int(7), Int(4), Int(7), Int(-4), Int(7), Int(1), Float(1.25)], "   7|7   |7   |1.2"),
+            (
+                "%*d|%-*d|%*d|%.*f",
+                &[Int(4), Int(7), Int(4), Int(7), Int(-4), Int(7), Int(1), Float(1.25)],
+                "   7|7   |7   |1.2",
+            ),
             ("%[3]v %v", &[Int(1), Int(2), Int(3)], "3 %!v(MISSING)"),
             ("%T", &[Int(1)], "int64"),
         ] {

@@ -196,7 +196,13 @@ fn pair(n: u8) -> [u8; 2] {
 
 /// Reads strict RFC 3339, as JSON holds it; cheap to reject other text.
 pub fn parse_rfc3339(text: &[u8]) -> Option<Time> {
-    if text.len() < 20 || text[4] != b'-' || text[7] != b'-' || text[10] != b'T' || text[13] != b':' || text[16] != b':' {
+    if text.len() < 20
+        || text[4] != b'-'
+        || text[7] != b'-'
+        || text[10] != b'T'
+        || text[13] != b':'
+        || text[16] != b':'
+    {
         return None;
     }
     let number = |from: usize, to: usize| digits(&text[from..to]);
@@ -246,8 +252,23 @@ fn clock(hour: i32, minute: i32, second: i32, nanos: i32) -> Option<jiff::civil:
 
 /// The members that a time has as a row.
 pub const MEMBERS: &[&str] = &[
-    "Unix", "UnixMilli", "UnixMicro", "UnixNano", "Year", "Month", "Day", "Hour", "Minute", "Second", "Nanosecond",
-    "Weekday", "YearDay", "IsZero", "IsDST", "UTC", "String",
+    "Unix",
+    "UnixMilli",
+    "UnixMicro",
+    "UnixNano",
+    "Year",
+    "Month",
+    "Day",
+    "Hour",
+    "Minute",
+    "Second",
+    "Nanosecond",
+    "Weekday",
+    "YearDay",
+    "IsZero",
+    "IsDST",
+    "UTC",
+    "String",
 ];
 
 /// A member of a time (builtins page, section 1.3).
@@ -280,7 +301,17 @@ pub fn member(time: Time, name: &str) -> Option<Value> {
 }
 
 const MONTHS: &[&str] = &[
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -322,7 +353,9 @@ impl Object for Named {
     fn compare(&self, other: &Value) -> Option<Ordering> {
         match other {
             Value::Object(o) => Some(self.number.cmp(&o.as_any().downcast_ref::<Named>()?.number)),
-            Value::Text(t) => (*to_text(&Value::Text(t.clone())) == *self.name.as_bytes()).then_some(Ordering::Equal),
+            Value::Text(t) => {
+                (*to_text(&Value::Text(t.clone())) == *self.name.as_bytes()).then_some(Ordering::Equal)
+            }
             v => Some(Number::Int(self.number).compare(Number::of(v)?)),
         }
     }

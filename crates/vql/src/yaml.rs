@@ -1,8 +1,8 @@
 //! YAML out, for `serialize(format="yaml")` (builtins page, section 1.4).
 
-use crate::value::convert::{MAX_DEPTH, to_text};
 use crate::time::to_rfc3339;
 use crate::value::Value;
+use crate::value::convert::{MAX_DEPTH, to_text};
 
 /// The text that one value may grow to.
 const MAX_BYTES: usize = 1 << 28;
@@ -87,7 +87,9 @@ fn write_scalar(value: &Value, out: &mut Vec<u8>) {
         Value::Null | Value::Query(_) | Value::Expr(_) => out.extend_from_slice(b"null"),
         Value::Bool(_) | Value::Int(_) | Value::UInt(_) => out.extend_from_slice(&to_text(value)),
         Value::Float(f) if f.is_nan() => out.extend_from_slice(b".nan"),
-        Value::Float(f) if f.is_infinite() => out.extend_from_slice(if *f > 0.0 { b".inf" } else { b"-.inf" }),
+        Value::Float(f) if f.is_infinite() => {
+            out.extend_from_slice(if *f > 0.0 { b".inf" } else { b"-.inf" })
+        }
         Value::Float(_) => out.extend_from_slice(&to_text(value)),
         Value::Time(t) => out.extend_from_slice(to_rfc3339(*t).as_bytes()),
         v => write_text(&to_text(v).to_str_lossy(), out),
@@ -108,7 +110,8 @@ fn is_plain(text: &str) -> bool {
     const WORDS: &[&str] = &["null", "true", "false", "yes", "no", "on", "off", "y", "n", "~"];
     let Some(first) = text.chars().next() else { return false };
     let starts_well = first.is_alphabetic() || matches!(first, '_' | '/');
-    let is_text = text.chars().all(|c| !c.is_control() && c != '\u{feff}' && !matches!(c, '\u{2028}' | '\u{2029}'));
+    let is_text =
+        text.chars().all(|c| !c.is_control() && c != '\u{feff}' && !matches!(c, '\u{2028}' | '\u{2029}'));
     starts_well
         && is_text
         && !text.ends_with([' ', ':'])

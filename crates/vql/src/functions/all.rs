@@ -27,7 +27,11 @@ pub const FUNCTION: Function = Function {
         ],
         examples: &[
             Example::new("A condition", "all(items=(1, 2), filter='x=>x > 0')", "true"),
-            Example::new("Regular expressions: each must match", "all(items=('ab', 'ac'), regex=['A', 'b'])", "false"),
+            Example::new(
+                "Regular expressions: each must match",
+                "all(items=('ab', 'ac'), regex=['A', 'b'])",
+                "false",
+            ),
             Example::new("No items", "all(items=[], regex='x')", "true"),
             Example::new("No test", "all(items=(1, 2))", "null"),
         ],
@@ -69,14 +73,11 @@ impl Test {
         if lambda.is_none() && patterns.is_empty() {
             return Err("either filter or regex is required".into());
         }
-        let key = match &patterns[..] {
-            [one] => one.clone(),
-            many => many.join(&0).into(),
-        };
-        let compile = |p: &Text| {
-            Ok(Pattern { regex: regex::compile(p, true)?, matches_all: regex::is_match_all(p) })
-        };
-        let regexes = args.memo(REGEX, &key, |_| patterns.iter().map(compile).collect::<Result<Vec<_>, Error>>())?;
+        let key = regex::key_of(&patterns);
+        let compile =
+            |p: &Text| Ok(Pattern { regex: regex::compile(p, true)?, matches_all: regex::is_match_all(p) });
+        let regexes =
+            args.memo(REGEX, &key, |_| patterns.iter().map(compile).collect::<Result<Vec<_>, Error>>())?;
         Ok(Test { lambda, regexes, combine })
     }
 
@@ -91,7 +92,9 @@ impl Test {
     pub(super) fn some(&self, args: &Args<'_>, wanted: bool) -> Result<bool, Error> {
         match args.value(ITEMS) {
             Value::List(items) => Ok(items.iter().any(|item| self.passes(args, item) == wanted)),
-            Value::Dict(dict) => Ok(dict.snapshot().cells.iter().any(|item| self.passes(args, item) == wanted)),
+            Value::Dict(dict) => {
+                Ok(dict.snapshot().cells.iter().any(|item| self.passes(args, item) == wanted))
+            }
             rows @ (Value::Query(_) | Value::Rows(_)) => self.some_row(args, &rows, wanted),
             Value::Null => Ok(false),
             one => Ok(self.passes(args, &one) == wanted),

@@ -1,9 +1,9 @@
 //! `any()`: tRUE if some item meets a condition, or matches some regular expression (builtins page, section 1.4).
 
+use super::all::Test;
 use crate::args::Args;
 use crate::call::{Arg, Category, Error, Example, Function, FunctionBody, OnError, Signature, Type};
 use crate::value::Value;
-use super::all::Test;
 
 pub const FUNCTION: Function = Function {
     signature: Signature {
@@ -17,8 +17,16 @@ pub const FUNCTION: Function = Function {
         ],
         examples: &[
             Example::new("A condition", "any(items=(1, 2), filter='x=>x > 1')", "true"),
-            Example::new("Regular expressions: one must match", "any(items=('ab', 'ac'), regex=['x', 'C'])", "true"),
-            Example::new("The rows of a query", "any(items={ SELECT * FROM range(end=100) }, filter='x=>x._value = 50')", "true"),
+            Example::new(
+                "Regular expressions: one must match",
+                "any(items=('ab', 'ac'), regex=['x', 'C'])",
+                "true",
+            ),
+            Example::new(
+                "The rows of a query",
+                "any(items={ SELECT * FROM range(end=100) }, filter='x=>x._value = 50')",
+                "true",
+            ),
             Example::new("No items", "any(items=[], regex='x')", "false"),
         ],
         ..Signature::NEW

@@ -9,9 +9,11 @@ pub const FUNCTION: Function = Function {
         name: "atoi",
         doc: "Text to an integer; 0 if it is not one.",
         category: Category::Numbers,
-        args: &[
-            Arg::required("string", Type::Any, "Text, with 0x for hexadecimal or a leading 0 for octal; numbers are kept."),
-        ],
+        args: &[Arg::required(
+            "string",
+            Type::Any,
+            "Text, with 0x for hexadecimal or a leading 0 for octal; numbers are kept.",
+        )],
         examples: &[
             Example::new("Decimal", "atoi(string='12')", "12"),
             Example::new("Hexadecimal", "atoi(string='0x10')", "16"),

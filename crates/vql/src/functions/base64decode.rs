@@ -10,9 +10,7 @@ pub const FUNCTION: Function = Function {
         name: "base64decode",
         doc: "Decodes standard base64.",
         category: Category::Encoding,
-        args: &[
-            Arg::required("string", Type::Str, "The text, with padding."),
-        ],
+        args: &[Arg::required("string", Type::Str, "The text, with padding.")],
         examples: &[
             Example::new("Plain", "base64decode(string='aGVsbG8=')", r#""hello""#),
             Example::new("Bad text", "base64decode(string='a!')", "null"),

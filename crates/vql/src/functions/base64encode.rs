@@ -10,9 +10,7 @@ pub const FUNCTION: Function = Function {
         name: "base64encode",
         doc: "Encodes as standard base64 with padding.",
         category: Category::Encoding,
-        args: &[
-            Arg::required("string", Type::Str, "The bytes."),
-        ],
+        args: &[Arg::required("string", Type::Str, "The bytes.")],
         examples: &[
             Example::new("Plain", "base64encode(string='hello')", r#""aGVsbG8=""#),
             Example::new("Empty", "base64encode(string='')", r#""""#),

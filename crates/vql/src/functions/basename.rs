@@ -17,7 +17,12 @@ pub const FUNCTION: Function = Function {
         args: &[
             Arg::required("path", Type::Any, "The path."),
             Arg::optional("sep", Type::Str, r#"\\ selects the windows syntax."#),
-            Arg::optional("path_type", Type::Str, "The syntax: generic, linux, windows, registry, ntfs, zip or pathspec.").with_default(r#""generic""#),
+            Arg::optional(
+                "path_type",
+                Type::Str,
+                "The syntax: generic, linux, windows, registry, ntfs, zip or pathspec.",
+            )
+            .with_default(r#""generic""#),
         ],
         examples: &[
             Example::new("A path", "basename(path='/a/b/c.txt')", r#""c.txt""#),

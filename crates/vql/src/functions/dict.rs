@@ -17,7 +17,11 @@ pub const FUNCTION: Function = Function {
         examples: &[
             Example::new("Any keys", "dict(a=1, b='x')", r#"{"a":1,"b":"x"}"#),
             Example::new("A key with spaces", "dict(`two words`=2)", r#"{"two words":2}"#),
-            Example::new("A query is the list of its rows", "dict(q={ SELECT _value FROM range(end=2) })", r#"{"q":[{"_value":0},{"_value":1}]}"#),
+            Example::new(
+                "A query is the list of its rows",
+                "dict(q={ SELECT _value FROM range(end=2) })",
+                r#"{"q":[{"_value":0},{"_value":1}]}"#,
+            ),
             Example::new("No keys", "dict()", "{}"),
         ],
         ..Signature::NEW
@@ -29,7 +33,8 @@ pub const FUNCTION: Function = Function {
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let count = args.rest_len();
     let schema = args.memo(0, &Text::empty(), |_| Ok(KeptSchema(names(args))))?;
-    let is_same = |kept: &Schema| kept.len() == count && (0..count).all(|i| kept.names()[i] == *args.rest_name(i));
+    let is_same =
+        |kept: &Schema| kept.len() == count && (0..count).all(|i| kept.names()[i] == *args.rest_name(i));
     if !is_same(&schema.0) {
         let mut row = Row::default();
         for i in 0..count {

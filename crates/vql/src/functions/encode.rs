@@ -1,9 +1,9 @@
 //! `encode()`: encodes a value as text; serialize() with other argument names (builtins page, section 1.4).
 
+use super::serialize::encode;
 use crate::args::Args;
 use crate::call::{Arg, Category, Error, Example, Function, FunctionBody, OnError, Signature, Type};
 use crate::value::Value;
-use super::serialize::encode;
 
 pub const FUNCTION: Function = Function {
     signature: Signature {

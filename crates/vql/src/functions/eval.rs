@@ -11,7 +11,11 @@ pub const FUNCTION: Function = Function {
         category: Category::Language,
         args: &[
             Arg::required("func", Type::Lambda, r#"The lambda, as in "x=>x + 1"."#),
-            Arg::optional("args", Type::Any, "A list of its arguments, or one argument; without it, the scope."),
+            Arg::optional(
+                "args",
+                Type::Any,
+                "A list of its arguments, or one argument; without it, the scope.",
+            ),
         ],
         version: 2,
         examples: &[

@@ -11,14 +11,22 @@ pub const FUNCTION: Function = Function {
         doc: "Puts values into a printf-style format.",
         category: Category::Text,
         args: &[
-            Arg::required("format", Type::Str, "The format: %v for any value, %d, %s, %q, %x, %5.2f and so on."),
+            Arg::required(
+                "format",
+                Type::Str,
+                "The format: %v for any value, %d, %s, %q, %x, %5.2f and so on.",
+            ),
             Arg::optional("args", Type::Any, "A list of values, or one value."),
         ],
         examples: &[
             Example::new("Any value", "format(format='%v and %v', args=('a', 5))", r#""a and 5""#),
             Example::new("One value", "format(format='%05d', args=42)", r#""00042""#),
             Example::new("A quoted string", "format(format='%q', args='x')", r#""\"x\"""#),
-            Example::new("A mismatch shows in the text", "format(format='%d', args='abc')", r#""%!d(string=abc)""#),
+            Example::new(
+                "A mismatch shows in the text",
+                "format(format='%d', args='abc')",
+                r#""%!d(string=abc)""#,
+            ),
             Example::new("By number", "format(format='%[2]s %[1]s', args=('a', 'b'))", r#""b a""#),
             Example::new("A missing value", "format(format='%s')", r#""%!s(MISSING)""#),
         ],

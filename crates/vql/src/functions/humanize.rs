@@ -46,7 +46,9 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         return Ok(size(args.int(BYTES, 0)?, 1000.0, &["B", "kB", "MB", "GB", "TB", "PB", "EB"]).into());
     }
     if args.has(IBYTES) {
-        return Ok(size(args.int(IBYTES, 0)?, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]).into());
+        return Ok(
+            size(args.int(IBYTES, 0)?, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]).into()
+        );
     }
     Err("one of time, comma, bytes or ibytes is required".into())
 }
@@ -91,19 +93,15 @@ const YEAR: i64 = 12 * MONTH;
 /// Seconds ago as words; negative ones are to come.
 fn relative(seconds: i64) -> String {
     let size = seconds.saturating_abs();
-    let (unit, name) = match size {
-        0 => return "now".to_owned(),
-        ..MINUTE => (1, "second"),
-        ..HOUR => (MINUTE, "minute"),
-        ..DAY => (HOUR, "hour"),
-        ..WEEK => (DAY, "day"),
-        ..MONTH => (WEEK, "week"),
-        ..YEAR => (MONTH, "month"),
-        _ => (YEAR, "year"),
-    };
+    if size == 0 {
+        return "now".to_owned();
+    }
+    let units =
+        [(YEAR, "year"), (MONTH, "month"), (WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| size >= *unit).unwrap_or((1, "second"));
     let tail = if seconds < 0 { "from now" } else { "ago" };
     match size / unit {
-        count if size >= 37 * YEAR && count > 0 => format!("a long while {tail}"),
+        _ if size >= 37 * YEAR => format!("a long while {tail}"),
         1 => format!("1 {name} {tail}"),
         count => format!("{count} {name}s {tail}"),
     }

@@ -10,9 +10,7 @@ pub const FUNCTION: Function = Function {
         name: "int",
         doc: "Cuts a number to an integer; text is read as one.",
         category: Category::Numbers,
-        args: &[
-            Arg::optional("int", Type::Any, "The value; 0 for what is not a number."),
-        ],
+        args: &[Arg::optional("int", Type::Any, "The value; 0 for what is not a number.")],
         examples: &[
             Example::new("A float", "int(int=-2.7)", "-2"),
             Example::new("Text", "int(int='0x1F')", "31"),

@@ -12,11 +12,13 @@ pub const FUNCTION: Function = Function {
         name: "items",
         doc: "The keys and values of a dict as a list of rows.",
         category: Category::Data,
-        args: &[
-            Arg::optional("item", Type::Any, "The dict; any other value is one row."),
-        ],
+        args: &[Arg::optional("item", Type::Any, "The dict; any other value is one row.")],
         examples: &[
-            Example::new("A dict", "items(item=dict(a=1, b=2))", r#"[{"_key":"a","_value":1},{"_key":"b","_value":2}]"#),
+            Example::new(
+                "A dict",
+                "items(item=dict(a=1, b=2))",
+                r#"[{"_key":"a","_value":1},{"_key":"b","_value":2}]"#,
+            ),
             Example::new("Any other value", "items(item=5)", r#"[{"_value":5}]"#),
         ],
         ..Signature::NEW
@@ -29,7 +31,9 @@ static PAIR: LazyLock<Arc<Schema>> = LazyLock::new(|| Schema::of(["_key", "_valu
 
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     Ok(Value::list(match args.value(0) {
-        Value::Dict(dict) => dict.snapshot().iter().map(|(name, value)| pair(name.as_str(), value.clone())).collect(),
+        Value::Dict(dict) => {
+            dict.snapshot().iter().map(|(name, value)| pair(name.as_str(), value.clone())).collect()
+        }
         other => {
             let other = args.scope.listed(other);
             vec![Row { schema: Schema::value().clone(), cells: vec![other] }.into()]

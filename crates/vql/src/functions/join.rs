@@ -18,7 +18,11 @@ pub const FUNCTION: Function = Function {
             Example::new("With a separator", "join(array=('a', 1, 'c'), sep='-')", r#""a-1-c""#),
             Example::new("Without", "join(array=('a', 'b'))", r#""ab""#),
             Example::new("One element", "join(array='a', sep=',')", r#""a""#),
-            Example::new("A column of a query", "join(array={ SELECT _value FROM range(end=3) }, sep='+')", r#""0+1+2""#),
+            Example::new(
+                "A column of a query",
+                "join(array={ SELECT _value FROM range(end=3) }, sep='+')",
+                r#""0+1+2""#,
+            ),
         ],
         ..Signature::NEW
     },

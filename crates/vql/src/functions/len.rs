@@ -10,9 +10,7 @@ pub const FUNCTION: Function = Function {
         name: "len",
         doc: "The number of elements of a list, rows of a query, keys of a dict or bytes of a string.",
         category: Category::Data,
-        args: &[
-            Arg::required("list", Type::Any, "The value to measure; 0 for other types."),
-        ],
+        args: &[Arg::required("list", Type::Any, "The value to measure; 0 for other types.")],
         examples: &[
             Example::new("A list", "len(list=(1, 2, 3))", "3"),
             Example::new("Bytes of a string", "len(list='é')", "2"),

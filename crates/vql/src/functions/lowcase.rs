@@ -9,9 +9,7 @@ pub const FUNCTION: Function = Function {
         name: "lowcase",
         doc: "Text in lower case.",
         category: Category::Text,
-        args: &[
-            Arg::required("string", Type::Str, "The text."),
-        ],
+        args: &[Arg::required("string", Type::Str, "The text.")],
         examples: &[
             Example::new("Mixed case", "lowcase(string='Hello WORLD')", r#""hello world""#),
             Example::new("Beyond ASCII", "lowcase(string='ÄÉ')", r#""äé""#),

@@ -9,9 +9,7 @@ pub const FUNCTION: Function = Function {
         name: "parse_float",
         doc: "Text to a float; 0 if it is not one.",
         category: Category::Numbers,
-        args: &[
-            Arg::required("string", Type::Any, "The text; numbers are converted."),
-        ],
+        args: &[Arg::required("string", Type::Any, "The text; numbers are converted.")],
         examples: &[
             Example::new("Plain", "parse_float(string='1.5')", "1.5"),
             Example::new("With an exponent", "parse_float(string='1e3')", "1000"),

@@ -19,7 +19,11 @@ pub const FUNCTION: Function = Function {
         ],
         version: 2,
         examples: &[
-            Example::new("An object", r#"parse_json(data='{\"a\": 1, \"b\": [true, null]}')"#, r#"{"a":1,"b":[true,null]}"#),
+            Example::new(
+                "An object",
+                r#"parse_json(data='{\"a\": 1, \"b\": [true, null]}')"#,
+                r#"{"a":1,"b":[true,null]}"#,
+            ),
             Example::new("A member", r#"parse_json(data='{\"a\": {\"b\": 2}}').a.b"#, "2"),
             Example::new("A list is refused", "parse_json(data='[1]')", "null"),
             Example::new("Bad text", "parse_json(data='{')", "null"),

@@ -16,7 +16,11 @@ pub const FUNCTION: Function = Function {
         ],
         version: 2,
         examples: &[
-            Example::new("A list", r#"parse_json_array(data='[1, \"x\", {\"a\": 2}]')"#, r#"[1,"x",{"a":2}]"#),
+            Example::new(
+                "A list",
+                r#"parse_json_array(data='[1, \"x\", {\"a\": 2}]')"#,
+                r#"[1,"x",{"a":2}]"#,
+            ),
             Example::new("Empty text", "parse_json_array(data='')", "[]"),
             Example::new("An object is refused", "parse_json_array(data='{}')", "null"),
         ],

@@ -16,13 +16,33 @@ pub const FUNCTION: Function = Function {
         category: Category::Parsers,
         args: &[
             Arg::required("string", Type::Str, "The text."),
-            Arg::required("regex", Type::StrList, "Regular expressions; groups without a name are called g1, g2 and so on."),
+            Arg::required(
+                "regex",
+                Type::StrList,
+                "Regular expressions; groups without a name are called g1, g2 and so on.",
+            ),
         ],
         examples: &[
-            Example::new("Named groups", r#"parse_string_with_regex(string='pid=12 name=sh', regex='pid=(?P<Pid>\\d+) name=(?P<Name>\\w+)')"#, r#"{"Pid":"12","Name":"sh"}"#),
-            Example::new("Groups without names", "parse_string_with_regex(string='a1', regex='([a-z])([0-9])')", r#"{"g1":"a","g2":"1"}"#),
-            Example::new("Several expressions", "parse_string_with_regex(string='a=1 b=2', regex=['a=(?P<A>.)', 'b=(?P<B>.)'])", r#"{"A":"1","B":"2"}"#),
-            Example::new("The last match counts", "parse_string_with_regex(string='x1 x2', regex='x(?P<N>.)')", r#"{"N":"2"}"#),
+            Example::new(
+                "Named groups",
+                r#"parse_string_with_regex(string='pid=12 name=sh', regex='pid=(?P<Pid>\\d+) name=(?P<Name>\\w+)')"#,
+                r#"{"Pid":"12","Name":"sh"}"#,
+            ),
+            Example::new(
+                "Groups without names",
+                "parse_string_with_regex(string='a1', regex='([a-z])([0-9])')",
+                r#"{"g1":"a","g2":"1"}"#,
+            ),
+            Example::new(
+                "Several expressions",
+                "parse_string_with_regex(string='a=1 b=2', regex=['a=(?P<A>.)', 'b=(?P<B>.)'])",
+                r#"{"A":"1","B":"2"}"#,
+            ),
+            Example::new(
+                "The last match counts",
+                "parse_string_with_regex(string='x1 x2', regex='x(?P<N>.)')",
+                r#"{"N":"2"}"#,
+            ),
             Example::new("Nothing matches", "parse_string_with_regex(string='a', regex='(?P<N>b)')", "{}"),
         ],
         ..Signature::NEW
@@ -34,11 +54,8 @@ pub const FUNCTION: Function = Function {
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let text = args.text(0)?;
     let patterns = args.text_list(1)?;
-    let key = match &patterns[..] {
-        [one] => one.clone(),
-        many => many.join(&0).into(),
-    };
-    let regexes = args.memo(1, &key, |_| patterns.iter().map(|p| Groups::new(p)).collect::<Result<Vec<_>, _>>())?;
+    let key = regex::key_of(&patterns);
+    let regexes = args.memo(1, &key, |_| patterns.iter().map(Groups::new).collect::<Result<Vec<_>, _>>())?;
     let haystack = Haystack::new(&text);
     let mut row = Row::default();
     for groups in regexes.iter() {

@@ -12,7 +12,12 @@ pub const FUNCTION: Function = Function {
         category: Category::Paths,
         args: &[
             Arg::required("path", Type::Any, "The path."),
-            Arg::optional("path_type", Type::Str, "The syntax: generic, linux, windows, registry, ntfs, zip or pathspec.").with_default(r#""generic""#),
+            Arg::optional(
+                "path_type",
+                Type::Str,
+                "The syntax: generic, linux, windows, registry, ntfs, zip or pathspec.",
+            )
+            .with_default(r#""generic""#),
         ],
         examples: &[
             Example::new("A path", "path_split(path='/a/b/c')", r#"["a","b","c"]"#),

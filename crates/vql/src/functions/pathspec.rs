@@ -17,14 +17,27 @@ pub const FUNCTION: Function = Function {
             Arg::optional("Delegate", Type::Any, "The container as a path, instead of DelegatePath."),
             Arg::optional("Path", Type::Any, "The path: text, a path or a list of components."),
             Arg::optional("parse", Type::Str, "Text to parse as a path."),
-            Arg::optional("path_type", Type::Str, "The syntax: generic, linux, windows, registry, ntfs, zip or pathspec.").with_default(r#""generic""#),
+            Arg::optional(
+                "path_type",
+                Type::Str,
+                "The syntax: generic, linux, windows, registry, ntfs, zip or pathspec.",
+            )
+            .with_default(r#""generic""#),
             Arg::optional("accessor", Type::Str, "The accessor of the path."),
         ],
         version: 2,
         examples: &[
-            Example::new("Inside a container", "pathspec(Path='/a', DelegatePath='/x.zip', DelegateAccessor='file')", r#""{\"DelegateAccessor\":\"file\",\"DelegatePath\":\"/x.zip\",\"Path\":\"/a\"}""#),
+            Example::new(
+                "Inside a container",
+                "pathspec(Path='/a', DelegatePath='/x.zip', DelegateAccessor='file')",
+                r#""{\"DelegateAccessor\":\"file\",\"DelegatePath\":\"/x.zip\",\"Path\":\"/a\"}""#,
+            ),
             Example::new("Parsed", "pathspec(parse='/a/b').Components", r#"["a","b"]"#),
-            Example::new("Another syntax", r#"pathspec(parse='C:\\a\\b', path_type='windows')"#, r#""C:\\a\\b""#),
+            Example::new(
+                "Another syntax",
+                r#"pathspec(parse='C:\\a\\b', path_type='windows')"#,
+                r#""C:\\a\\b""#,
+            ),
             Example::new("Unknown syntax", "pathspec(parse='/a', path_type='odd')", "null"),
         ],
         ..Signature::NEW
@@ -45,8 +58,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
     let kind = PathKind::choose(b"", &args.text(PATH_TYPE)?)?;
     let accessor = args.text(ACCESSOR)?;
     if let Some(text) = args.optional_text(PARSE)? {
-        let path = OsPath { accessor, ..OsPath::parse(kind, &text) };
-        return Ok(Value::Path(path.into()));
+        return Ok(Value::Path(OsPath::parse(kind, &text).accessed_by(accessor).into()));
     }
     let components = match args.scope.listed(args.value(PATH)) {
         Value::List(items) => items.iter().map(to_list_text).collect(),
@@ -58,8 +70,9 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         v => Some(OsPath::of(PathKind::Generic, &v).ok_or("Delegate should be a path")?.text()),
     };
     let of_container = args.optional_text(DELEGATE_ACCESSOR)?;
-    let delegate = (container.is_some() || of_container.is_some())
-        .then(|| Delegate { accessor: of_container.unwrap_or_default(), path: container.unwrap_or_default() });
-    let path = OsPath { accessor, delegate, ..OsPath::new(kind, components) };
-    Ok(Value::Path(path.into()))
+    let delegate = (container.is_some() || of_container.is_some()).then(|| Delegate {
+        accessor: of_container.unwrap_or_default(),
+        path: container.unwrap_or_default(),
+    });
+    Ok(Value::Path(OsPath::new(kind, components).accessed_by(accessor).inside(delegate).into()))
 }

@@ -18,15 +18,35 @@ pub const FUNCTION: Function = Function {
         category: Category::Text,
         args: &[
             Arg::required("source", Type::Str, "The text."),
-            Arg::optional("replace", Type::Str, "The replacement: $1 and ${name} insert groups, $$ a dollar."),
-            Arg::optional("replace_lambda", Type::Lambda, "A lambda that is given the match and returns the replacement."),
+            Arg::optional(
+                "replace",
+                Type::Str,
+                "The replacement: $1 and ${name} insert groups, $$ a dollar.",
+            ),
+            Arg::optional(
+                "replace_lambda",
+                Type::Lambda,
+                "A lambda that is given the match and returns the replacement.",
+            ),
             Arg::required("re", Type::Str, "The regular expression."),
         ],
         version: 2,
         examples: &[
-            Example::new("Groups", r#"regex_replace(source='john smith', re='(\\w+) (\\w+)', replace='$2, $1')"#, r#""smith, john""#),
-            Example::new("A lambda", "regex_replace(source='a1b2', re='[0-9]', replace_lambda='x=>atoi(string=x) + 1')", r#""a2b3""#),
-            Example::new("A name takes as many characters as it can", "regex_replace(source='ab', re='(a)', replace='$1x')", r#""b""#),
+            Example::new(
+                "Groups",
+                r#"regex_replace(source='john smith', re='(\\w+) (\\w+)', replace='$2, $1')"#,
+                r#""smith, john""#,
+            ),
+            Example::new(
+                "A lambda",
+                "regex_replace(source='a1b2', re='[0-9]', replace_lambda='x=>atoi(string=x) + 1')",
+                r#""a2b3""#,
+            ),
+            Example::new(
+                "A name takes as many characters as it can",
+                "regex_replace(source='ab', re='(a)', replace='$1x')",
+                r#""b""#,
+            ),
             Example::new("With braces", "regex_replace(source='ab', re='(A)', replace='${1}x')", r#""axb""#),
             Example::new("A bad expression", "regex_replace(source='a', re='(', replace='')", "null"),
         ],

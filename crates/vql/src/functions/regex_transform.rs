@@ -24,7 +24,11 @@ pub const FUNCTION: Function = Function {
             Arg::optional("key", Type::Str, "A name for the compiled set; not needed."),
         ],
         examples: &[
-            Example::new("In order", "regex_transform(source='abc', map=dict(a='x', `x(b)`='${1}y'))", r#""byc""#),
+            Example::new(
+                "In order",
+                "regex_transform(source='abc', map=dict(a='x', `x(b)`='${1}y'))",
+                r#""byc""#,
+            ),
             Example::new("Nothing matches", "regex_transform(source='abc', map=dict(z='y'))", r#""abc""#),
             Example::new("A bad expression", "regex_transform(source='abc', map=dict(`(`='y'))", "null"),
         ],

@@ -19,12 +19,25 @@ pub const FUNCTION: Function = Function {
         category: Category::Encoding,
         args: &[
             Arg::required("item", Type::Any, "The value; a query is the list of its rows."),
-            Arg::optional("format", Type::Str, "json, yaml, csv, hex, base64 (without padding) or string.").with_default(r#""json""#),
+            Arg::optional("format", Type::Str, "json, yaml, csv, hex, base64 (without padding) or string.")
+                .with_default(r#""json""#),
         ],
         examples: &[
-            Example::new("Indented JSON", "serialize(item=dict(a=(1, 2)))", r#""{\n \"a\": [\n  1,\n  2\n ]\n}""#),
-            Example::new("CSV of rows", "serialize(item={ SELECT _value AS A, 'x' AS B FROM range(end=2) }, format='csv')", r#""A,B\n0,x\n1,x\n""#),
-            Example::new("YAML", "serialize(item=dict(a=1, b=('x', 'true')), format='yaml')", r#""a: 1\nb:\n- x\n- \"true\"\n""#),
+            Example::new(
+                "Indented JSON",
+                "serialize(item=dict(a=(1, 2)))",
+                r#""{\n \"a\": [\n  1,\n  2\n ]\n}""#,
+            ),
+            Example::new(
+                "CSV of rows",
+                "serialize(item={ SELECT _value AS A, 'x' AS B FROM range(end=2) }, format='csv')",
+                r#""A,B\n0,x\n1,x\n""#,
+            ),
+            Example::new(
+                "YAML",
+                "serialize(item=dict(a=1, b=('x', 'true')), format='yaml')",
+                r#""a: 1\nb:\n- x\n- \"true\"\n""#,
+            ),
             Example::new("Hexadecimal", "serialize(item='Hi', format='hex')", r#""4869""#),
             Example::new("Unknown formats", "serialize(item=1, format='pdf')", "null"),
         ],
@@ -44,7 +57,9 @@ pub(super) fn encode(args: &Args<'_>, slot: usize, format: &[u8]) -> Result<Valu
     let value = args.scope.listed(args.value(slot));
     let mut out = Vec::new();
     match format.to_ascii_lowercase().as_slice() {
-        b"json" | b"" => json::write_indented(&value, &mut out, &JsonOptions { zone: args.scope.zones().print }),
+        b"json" | b"" => {
+            json::write_indented(&value, &mut out, &JsonOptions { zone: args.scope.zones().print })
+        }
         b"yaml" => yaml::write(&value, &mut out),
         b"csv" => write_csv(&value, &mut out),
         b"hex" => to_text(&value).iter().for_each(|c| out.extend_from_slice(format!("{c:02x}").as_bytes())),

@@ -20,7 +20,11 @@ pub const FUNCTION: Function = Function {
         ],
         examples: &[
             Example::new("A new key", "set(item=dict(a=1), field='b', value=2)", r#"{"a":1,"b":2}"#),
-            Example::new("A known key moves to the end", "set(item=dict(a=1, b=2), field='a', value=3)", r#"{"b":2,"a":3}"#),
+            Example::new(
+                "A known key moves to the end",
+                "set(item=dict(a=1, b=2), field='a', value=3)",
+                r#"{"b":2,"a":3}"#,
+            ),
             Example::new("Not a dict", "set(item=5, field='a', value=1)", "null"),
         ],
         ..Signature::NEW

@@ -23,7 +23,11 @@ pub const FUNCTION: Function = Function {
             Example::new("Beyond the end", "slice(list=(1, 2), start=1, end=9)", "[2]"),
             Example::new("The keys of a dict", "slice(list=dict(a=1, b=2), start=0, end=1)", r#"["a"]"#),
             Example::new("The bytes of a string", "slice(list='AB', start=0, end=2)", "[65,66]"),
-            Example::new("A query", "slice(list={ SELECT _value FROM range(end=5) }, start=1, end=2)", r#"[{"_value":1}]"#),
+            Example::new(
+                "A query",
+                "slice(list={ SELECT _value FROM range(end=5) }, start=1, end=2)",
+                r#"[{"_value":1}]"#,
+            ),
         ],
         ..Signature::NEW
     },
@@ -46,7 +50,9 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         Value::Text(text) | Value::Bytes(text) => {
             text[places(text.len())].iter().map(|c| Value::Int((*c).into())).collect()
         }
-        Value::Path(path) => path.components[places(path.components.len())].iter().cloned().map(Value::Text).collect(),
+        Value::Path(path) => {
+            path.components[places(path.components.len())].iter().cloned().map(Value::Text).collect()
+        }
         _ => Vec::new(),
     }))
 }

@@ -20,7 +20,11 @@ pub const FUNCTION: Function = Function {
             Arg::optional("sep_string", Type::Str, "A plain separator, when sep is not given."),
         ],
         examples: &[
-            Example::new("A plain separator", "split(string='a,b,,c', sep_string=',')", r#"["a","b","","c"]"#),
+            Example::new(
+                "A plain separator",
+                "split(string='a,b,,c', sep_string=',')",
+                r#"["a","b","","c"]"#,
+            ),
             Example::new("A regular expression", "split(string='a1b22c', sep='[0-9]+')", r#"["a","b","c"]"#),
             Example::new("Between characters", "split(string='abc', sep='x*')", r#"["a","b","c"]"#),
             Example::new("Empty text", "split(string='', sep=',')", r#"[""]"#),

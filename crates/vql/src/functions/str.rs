@@ -10,9 +10,7 @@ pub const FUNCTION: Function = Function {
         name: "str",
         doc: "The text form of a value.",
         category: Category::Text,
-        args: &[
-            Arg::required("str", Type::Any, "The value."),
-        ],
+        args: &[Arg::required("str", Type::Any, "The value.")],
         examples: &[
             Example::new("A number", "str(str=5.0)", r#""5""#),
             Example::new("A list", "str(str=(1, 'a'))", r#""[1 a]""#),

@@ -7,13 +7,24 @@ use crate::time;
 use crate::value::convert::{as_text, to_text};
 use crate::value::{Time, Value};
 
+const EPOCH: usize = 0;
+const COCOATIME: usize = 1;
+const MACTIME: usize = 2;
+const WINFILETIME: usize = 3;
+const STRING: usize = 4;
+const FORMAT: usize = 5;
+
 pub const FUNCTION: Function = Function {
     signature: Signature {
         name: "timestamp",
         doc: "Makes a time out of a number or text.",
         category: Category::Time,
         args: &[
-            Arg::optional("epoch", Type::Any, "Seconds, milliseconds, microseconds or nanoseconds since 1970, or text."),
+            Arg::optional(
+                "epoch",
+                Type::Any,
+                "Seconds, milliseconds, microseconds or nanoseconds since 1970, or text.",
+            ),
             Arg::optional("cocoatime", Type::Int, "Seconds since 2001."),
             Arg::optional("mactime", Type::Int, "Seconds since 1904."),
             Arg::optional("winfiletime", Type::Int, "Units of 100 nanoseconds since 1601."),
@@ -25,8 +36,16 @@ pub const FUNCTION: Function = Function {
             Example::new("Seconds", "timestamp(epoch=1714557600)", r#""2024-05-01T10:00:00Z""#),
             Example::new("Milliseconds", "timestamp(epoch=1714557600123)", r#""2024-05-01T10:00:00.123Z""#),
             Example::new("Text", "timestamp(string='May 1, 2024 10:00 PM')", r#""2024-05-01T22:00:00Z""#),
-            Example::new("By layout", "timestamp(string='01.05.24', format='02.01.06')", r#""2024-05-01T00:00:00Z""#),
-            Example::new("A Windows file time", "timestamp(winfiletime=133590312000000000)", r#""2024-05-01T10:00:00Z""#),
+            Example::new(
+                "By layout",
+                "timestamp(string='01.05.24', format='02.01.06')",
+                r#""2024-05-01T00:00:00Z""#,
+            ),
+            Example::new(
+                "A Windows file time",
+                "timestamp(winfiletime=133590312000000000)",
+                r#""2024-05-01T10:00:00Z""#,
+            ),
             Example::new("Zero", "timestamp(epoch=0)", r#""0001-01-01T00:00:00Z""#),
             Example::new("Its members", "timestamp(epoch=1714557600).Year", "2024"),
             Example::new("Not a time", "timestamp(string='soon')", "null"),

@@ -12,13 +12,22 @@ pub const FUNCTION: Function = Function {
         category: Category::Time,
         args: &[
             Arg::required("time", Type::Any, "The time, as timestamp() reads it."),
-            Arg::optional("format", Type::Str, "A layout as in 2006-01-02 15:04:05, or the name of one.").with_default(r#""RFC3339""#),
+            Arg::optional("format", Type::Str, "A layout as in 2006-01-02 15:04:05, or the name of one.")
+                .with_default(r#""RFC3339""#),
         ],
         version: 1,
         examples: &[
             Example::new("The usual form", "timestamp_format(time=1714557600)", r#""2024-05-01T10:00:00Z""#),
-            Example::new("A layout", "timestamp_format(time=1714557600, format='Mon 2 Jan 2006, 15:04')", r#""Wed 1 May 2024, 10:00""#),
-            Example::new("The name of a layout", "timestamp_format(time=1714557600, format='RFC1123')", r#""Wed, 01 May 2024 10:00:00 UTC""#),
+            Example::new(
+                "A layout",
+                "timestamp_format(time=1714557600, format='Mon 2 Jan 2006, 15:04')",
+                r#""Wed 1 May 2024, 10:00""#,
+            ),
+            Example::new(
+                "The name of a layout",
+                "timestamp_format(time=1714557600, format='RFC1123')",
+                r#""Wed, 01 May 2024 10:00:00 UTC""#,
+            ),
             Example::new("Not a time", "timestamp_format(time='soon')", "null"),
         ],
         ..Signature::NEW

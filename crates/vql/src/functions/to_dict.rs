@@ -13,11 +13,13 @@ pub const FUNCTION: Function = Function {
         name: "to_dict",
         doc: "Makes a dict of a query with the columns _key and _value, or of the members of an object.",
         category: Category::Data,
-        args: &[
-            Arg::required("item", Type::Any, "The query, list of rows, dict or object."),
-        ],
+        args: &[Arg::required("item", Type::Any, "The query, list of rows, dict or object.")],
         examples: &[
-            Example::new("A query", "to_dict(item={ SELECT _value AS _key, _value * 2 AS _value FROM range(end=3) })", r#"{"0":0,"1":2,"2":4}"#),
+            Example::new(
+                "A query",
+                "to_dict(item={ SELECT _value AS _key, _value * 2 AS _value FROM range(end=3) })",
+                r#"{"0":0,"1":2,"2":4}"#,
+            ),
             Example::new("The opposite of items()", "to_dict(item=items(item=dict(a=1)))", r#"{"a":1}"#),
             Example::new("A dict is copied", "to_dict(item=dict(a=1))", r#"{"a":1}"#),
         ],

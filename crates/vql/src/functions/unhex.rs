@@ -9,9 +9,7 @@ pub const FUNCTION: Function = Function {
         name: "unhex",
         doc: "Decodes hexadecimal text, up to the first character that is none.",
         category: Category::Encoding,
-        args: &[
-            Arg::optional("string", Type::Str, "The text; spaces and a leading 0x are skipped."),
-        ],
+        args: &[Arg::optional("string", Type::Str, "The text; spaces and a leading 0x are skipped.")],
         examples: &[
             Example::new("Plain", "unhex(string='48656c6c6f')", r#""Hello""#),
             Example::new("With a prefix and spaces", "unhex(string='0x48 65')", r#""He""#),

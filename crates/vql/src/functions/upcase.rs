@@ -9,9 +9,7 @@ pub const FUNCTION: Function = Function {
         name: "upcase",
         doc: "Text in upper case.",
         category: Category::Text,
-        args: &[
-            Arg::required("string", Type::Str, "The text."),
-        ],
+        args: &[Arg::required("string", Type::Str, "The text.")],
         examples: &[
             Example::new("Mixed case", "upcase(string='Hello world')", r#""HELLO WORLD""#),
             Example::new("Beyond ASCII", "upcase(string='äé')", r#""ÄÉ""#),

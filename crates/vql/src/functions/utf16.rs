@@ -9,9 +9,7 @@ pub const FUNCTION: Function = Function {
         name: "utf16",
         doc: "Decodes UTF-16, low byte first, to text.",
         category: Category::Encoding,
-        args: &[
-            Arg::required("string", Type::Str, "The bytes."),
-        ],
+        args: &[Arg::required("string", Type::Str, "The bytes.")],
         examples: &[
             Example::new("Two characters", r#"utf16(string='H\x00i\x00')"#, r#""Hi""#),
             Example::new("There and back", "utf16(string=utf16_encode(string='é€😀'))", r#""é€😀""#),

@@ -9,11 +9,13 @@ pub const FUNCTION: Function = Function {
         name: "utf16_encode",
         doc: "Encodes text as UTF-16, low byte first, without a byte order mark.",
         category: Category::Encoding,
-        args: &[
-            Arg::required("string", Type::Str, "The text."),
-        ],
+        args: &[Arg::required("string", Type::Str, "The text.")],
         examples: &[
-            Example::new("Two characters", "encode(string=utf16_encode(string='Hi'), type='hex')", r#""48006900""#),
+            Example::new(
+                "Two characters",
+                "encode(string=utf16_encode(string='Hi'), type='hex')",
+                r#""48006900""#,
+            ),
             Example::new("Twice the length", "len(list=utf16_encode(string='abc'))", "6"),
         ],
         ..Signature::NEW

@@ -116,8 +116,33 @@ fn reading_rules() {
 #[test]
 fn bad_json_is_refused() {
     for text in [
-        "", " ", "{", "[", "\"", "nul", "01", "-", "1.", "1e", ".5", "+1", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "1 2",
-        "{\"a\":1,}", "'a'", "\"\\x\"", "\"\\u12\"", "\"\\u12gg\"", "\"a\nb\"", "NaN", "1e999", "[1 2]", "\"a\\",
+        "",
+        " ",
+        "{",
+        "[",
+        "\"",
+        "nul",
+        "01",
+        "-",
+        "1.",
+        "1e",
+        ".5",
+        "+1",
+        "[1,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "1 2",
+        "{\"a\":1,}",
+        "'a'",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12gg\"",
+        "\"a\nb\"",
+        "NaN",
+        "1e999",
+        "[1 2]",
+        "\"a\\",
     ] {
         assert!(parse(text.as_bytes()).is_err(), "{text}");
     }
@@ -127,7 +152,9 @@ fn bad_json_is_refused() {
 
 #[test]
 fn objects_share_their_shape() {
-    let Value::List(items) = parse(b"[{\"a\":1,\"b\":{\"c\":1}},{\"a\":2,\"b\":{\"c\":2}}]").unwrap() else { panic!() };
+    let Value::List(items) = parse(b"[{\"a\":1,\"b\":{\"c\":1}},{\"a\":2,\"b\":{\"c\":2}}]").unwrap() else {
+        panic!()
+    };
     let [Value::Dict(one), Value::Dict(two)] = &items[..] else { panic!() };
     assert!(Arc::ptr_eq(&one.schema(), &two.schema()));
 }

@@ -40,7 +40,8 @@ fn find_clock(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while at < text.len() {
         let run = text[at..].iter().take_while(|c| c.is_ascii_digit()).count();
-        let colon = text.get(at + run) == Some(&b':') && text.get(at + run + 1).is_some_and(u8::is_ascii_digit);
+        let colon =
+            text.get(at + run) == Some(&b':') && text.get(at + run + 1).is_some_and(u8::is_ascii_digit);
         if (1..=2).contains(&run) && colon {
             return Some(at);
         }
@@ -98,7 +99,9 @@ impl Found {
     fn read_date(&mut self, mut text: &[u8], after_clock: bool) -> Option<()> {
         while let Some(c) = text.first().copied() {
             text = match c {
-                b'+' | b'-' if after_clock && self.offset.is_none() && is_offset(text) => self.read_offset(text)?,
+                b'+' | b'-' if after_clock && self.offset.is_none() && is_offset(text) => {
+                    self.read_offset(text)?
+                }
                 b'+' if !after_clock => return None,
                 b'0'..=b'9' => self.read_number(text)?,
                 b'a'..=b'z' | b'A'..=b'Z' => self.read_word(text)?,
@@ -172,7 +175,10 @@ impl Found {
             // `GMT+0200`
             let has_offset = seconds == 0 && is_offset(rest) && rest.first() != Some(&b' ');
             if has_offset { self.read_offset(rest) } else { Some(rest) }
-        } else if self.clock.is_some() && (3..=5).contains(&len) && word.bytes().all(|c| c.is_ascii_uppercase()) {
+        } else if self.clock.is_some()
+            && (3..=5).contains(&len)
+            && word.bytes().all(|c| c.is_ascii_uppercase())
+        {
             // An unknown abbreviation counts as UTC.
             self.offset.get_or_insert(0);
             Some(rest)
@@ -263,7 +269,8 @@ fn named(names: &[&str], word: &str) -> Option<usize> {
     let word = if word.eq_ignore_ascii_case("tues") { "Tue" } else { word };
     let matches = |name: &&str| {
         let full = name.eq_ignore_ascii_case(word);
-        let short = matches!(word.len(), 3 | 4) && name.get(..word.len()).is_some_and(|n| n.eq_ignore_ascii_case(word));
+        let short = matches!(word.len(), 3 | 4)
+            && name.get(..word.len()).is_some_and(|n| n.eq_ignore_ascii_case(word));
         full || short
     };
     names.iter().position(matches)
@@ -345,9 +352,30 @@ mod tests {
     #[test]
     fn other_text_is_refused() {
         for text in [
-            "", "x", "hello world", "10:20:30", "2024-13-01", "2024-02-30", "2024-05-01T25:00:00", "1.2.3.4", "May",
-            "12", "2024-05-01 foo", "99/99/2024", "2024-05-01 10:60", "May 1", "é", "1:2:3:4", "((", "+5",
-            "2024-05-01 10:20:30 +99:00", "5/1/2024 13:04 PM", "May June 1 2024 10:00", "T", "T10", "20240501T1",
+            "",
+            "x",
+            "hello world",
+            "10:20:30",
+            "2024-13-01",
+            "2024-02-30",
+            "2024-05-01T25:00:00",
+            "1.2.3.4",
+            "May",
+            "12",
+            "2024-05-01 foo",
+            "99/99/2024",
+            "2024-05-01 10:60",
+            "May 1",
+            "é",
+            "1:2:3:4",
+            "((",
+            "+5",
+            "2024-05-01 10:20:30 +99:00",
+            "5/1/2024 13:04 PM",
+            "May June 1 2024 10:00",
+            "T",
+            "T10",
+            "20240501T1",
         ] {
             assert_eq!(parse_text(text, &Zones::default()), None, "{text}");
         }

@@ -57,10 +57,16 @@ struct Zone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Literal(&'a str),
-    Year { long: bool },
-    MonthName { long: bool },
+    Year {
+        long: bool,
+    },
+    MonthName {
+        long: bool,
+    },
     Month(Pad),
-    Weekday { long: bool },
+    Weekday {
+        long: bool,
+    },
     Day(Pad),
     YearDay(Pad),
     Hour24,
@@ -68,8 +74,14 @@ enum Piece<'a> {
     Minute(Pad),
     Second(Pad),
     /// `.000` or `.999`: how many digits, and whether trailing zeros are dropped.
-    Fraction { separator: char, count: usize, trim: bool },
-    Meridiem { upper: bool },
+    Fraction {
+        separator: char,
+        count: usize,
+        trim: bool,
+    },
+    Meridiem {
+        upper: bool,
+    },
     ZoneName,
     Offset(Zone),
 }
@@ -537,7 +549,11 @@ mod tests {
             ("2006-01-02", "2024-02-30", None),
             ("15:04", "é", None),
         ] {
-            assert_eq!(parse_layout(layout, text, &utc).map(to_rfc3339).as_deref(), wanted, "{layout} {text}");
+            assert_eq!(
+                parse_layout(layout, text, &utc).map(to_rfc3339).as_deref(),
+                wanted,
+                "{layout} {text}"
+            );
         }
         let zones = Zones::named(Some("Europe/Berlin"), None);
         let got = parse_layout("DateTime", "2024-05-01 12:00:00", &zones);

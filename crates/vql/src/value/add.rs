@@ -18,7 +18,9 @@ pub fn add(left: &Value, right: &Value) -> Result<Value, Error> {
         (Value::Dict(a), Value::Dict(b)) => Value::from(merge(a.snapshot(), &b.snapshot())),
         (Value::Path(a), Value::Path(b)) => path(a.append_components(&b.components)),
         (Value::Path(a), Value::Text(b)) => path(a.append_components(&split(b))),
-        (Value::Path(a), Value::List(b)) => path(a.append_components(&b.iter().filter_map(|v| as_text(v).cloned()).collect::<Vec<_>>())),
+        (Value::Path(a), Value::List(b)) => {
+            path(a.append_components(&b.iter().filter_map(|v| as_text(v).cloned()).collect::<Vec<_>>()))
+        }
         (Value::List(_) | Value::Rows(_), _) | (_, Value::List(_) | Value::Rows(_)) => concat(left, right),
         _ => numbers(left, right).unwrap_or_default(),
     })

@@ -73,7 +73,9 @@ pub fn to_text_arg(value: &Value) -> Text {
     match value {
         Value::Null => Text::empty(),
         Value::List(items) => match &items[..] {
-            [Value::Dict(d)] if d.len() == 1 => d.with(|row| row.cells.first().map(to_text)).unwrap_or_default(),
+            [Value::Dict(d)] if d.len() == 1 => {
+                d.with(|row| row.cells.first().map(to_text)).unwrap_or_default()
+            }
             [one] => to_text(one),
             _ => to_text(value),
         },
@@ -118,7 +120,9 @@ pub fn to_path_arg(value: &Value) -> Option<Arc<OsPath>> {
         Value::Path(p) => Some(p.clone()),
         Value::Text(t) | Value::Bytes(t) => Some(Arc::new(OsPath::parse(PathKind::Generic, t))),
         Value::Dict(d) => OsPath::from_pathspec(&d.snapshot()).map(Arc::new),
-        Value::List(items) if items.len() == 1 && !matches!(items[0], Value::List(_)) => to_path_arg(&items[0]),
+        Value::List(items) if items.len() == 1 && !matches!(items[0], Value::List(_)) => {
+            to_path_arg(&items[0])
+        }
         Value::Object(o) => match o.member("OSPath")? {
             Value::Path(p) => Some(p),
             _ => None,

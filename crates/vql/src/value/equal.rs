@@ -36,7 +36,9 @@ impl Comparison {
                         && a.iter().zip(b.iter()).all(|(a, b)| self.equal(a, b, depth + 1))
             }
             (Value::Dict(a), Value::Dict(b)) => self.dicts(a, b, depth),
-            (Value::Path(a), Value::Path(b)) => Arc::ptr_eq(a, b) || a.components == b.components && a.text() == b.text(),
+            (Value::Path(a), Value::Path(b)) => {
+                Arc::ptr_eq(a, b) || a.components == b.components && a.text() == b.text()
+            }
             (Value::Object(a), b) => a.compare(b) == Some(Ordering::Equal) || same_object(left, b),
             _ => false,
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::schema::Name;
 use crate::text::Text;
+use crate::value::Value;
 use crate::value::convert::{Number, as_text};
 use crate::value::member::member;
-use crate::value::Value;
 
 /// The element, byte, component or member that a key picks; NULL when there is none.
 pub fn index(value: &Value, key: &Value) -> Value {
@@ -14,8 +14,12 @@ pub fn index(value: &Value, key: &Value) -> Value {
         (Value::Text(t) | Value::Bytes(t), Some(at)) => {
             from_end(at, t.len()).map_or(Value::Null, |at| Value::Int(i64::from(t[at])))
         }
-        (Value::List(items), Some(at)) => wrapped(at, items.len()).map(|at| items[at].clone()).unwrap_or_default(),
-        (Value::Rows(rows), Some(at)) => wrapped(at, rows.len()).and_then(|at| rows.get(at)).unwrap_or_default(),
+        (Value::List(items), Some(at)) => {
+            wrapped(at, items.len()).map(|at| items[at].clone()).unwrap_or_default()
+        }
+        (Value::Rows(rows), Some(at)) => {
+            wrapped(at, rows.len()).and_then(|at| rows.get(at)).unwrap_or_default()
+        }
         (Value::Path(p), Some(at)) => {
             from_end(at, p.components.len()).map_or(Value::Null, |at| Value::Text(p.components[at].clone()))
         }

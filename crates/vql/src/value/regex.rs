@@ -35,6 +35,14 @@ pub fn compile(pattern: &[u8], ignore_case: bool) -> Result<Regex, Error> {
         .map_err(failed)
 }
 
+/// One text for several patterns, to keep their compiled form under.
+pub fn key_of(patterns: &[Text]) -> Text {
+    match patterns {
+        [one] => one.clone(),
+        many => many.iter().map(|p| &**p).collect::<Vec<_>>().join(&0).into(),
+    }
+}
+
 /// Patterns that match every target, NULL included.
 pub fn is_match_all(pattern: &[u8]) -> bool {
     matches!(pattern, b"" | b"." | b".*")
@@ -185,10 +193,50 @@ mod tests {
     #[test]
     fn refused() {
         for pattern in [
-            "a**", "a+*", "a??+", "a*{2}", "*", "(*)", "a|*", "(?i)*", "a{1001}", "a{3,2}", "(", ")", "a)", "[", "[a",
-            "[]", r"\", r"\8", r"\1", r"\y", r"\u0041", r"\Z", r"\C", r"\x4", r"\x{110000}", r"\x{}", "(?=a)", "(?!a)",
-            "(?<=a)", "(?x)a", "(?#c)", "(?P=n)", "(?P<>a)", "(?P<a-b>c)", "(?P<n>a)(?P<n>b)", "[z-a]", "[a-\\d]",
-            "[[:foo:]]", r"\p{", r"\p", r"\pX", "(?", "(?P", "((((\\w{1000}){1000}){1000}){1000})",
+            "a**",
+            "a+*",
+            "a??+",
+            "a*{2}",
+            "*",
+            "(*)",
+            "a|*",
+            "(?i)*",
+            "a{1001}",
+            "a{3,2}",
+            "(",
+            ")",
+            "a)",
+            "[",
+            "[a",
+            "[]",
+            r"\",
+            r"\8",
+            r"\1",
+            r"\y",
+            r"\u0041",
+            r"\Z",
+            r"\C",
+            r"\x4",
+            r"\x{110000}",
+            r"\x{}",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)",
+            "(?x)a",
+            "(?#c)",
+            "(?P=n)",
+            "(?P<>a)",
+            "(?P<a-b>c)",
+            "(?P<n>a)(?P<n>b)",
+            "[z-a]",
+            "[a-\\d]",
+            "[[:foo:]]",
+            r"\p{",
+            r"\p",
+            r"\pX",
+            "(?",
+            "(?P",
+            "((((\\w{1000}){1000}){1000}){1000})",
         ] {
             assert!(compile(pattern.as_bytes(), true).is_err(), "{pattern}");
         }

@@ -12,7 +12,8 @@ pub(super) const MAX_REPEAT: u32 = 1000;
 
 /// An RE2 pattern in the spelling of the `regex` crate.
 pub(super) fn translate(pattern: &str) -> Result<String, Error> {
-    let mut translator = Translator { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len() + 8) };
+    let mut translator =
+        Translator { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len() + 8) };
     translator.pattern()?;
     Ok(translator.out)
 }
@@ -27,8 +28,8 @@ const WORD: &str = "0-9A-Za-z_";
 const SPACE: &str = r"\t\n\x0C\r ";
 
 const POSIX: &[&str] = &[
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
-    "word", "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+    "upper", "word", "xdigit",
 ];
 
 impl Translator<'_> {
@@ -312,7 +313,9 @@ impl Translator<'_> {
     /// `[:alpha:]` after its first bracket; false, nothing taken, if it is not one.
     fn posix(&mut self) -> Result<bool, Error> {
         let rest: String = self.rest.clone().take(12).collect();
-        let Some((name, _)) = rest.strip_prefix(':').and_then(|r| r.split_once(":]")) else { return Ok(false) };
+        let Some((name, _)) = rest.strip_prefix(':').and_then(|r| r.split_once(":]")) else {
+            return Ok(false);
+        };
         if !POSIX.contains(&name.trim_start_matches('^')) {
             return Err("invalid character class range".into());
         }
