@@ -204,10 +204,10 @@ const ESCAPES: [u8; 256] = {
 pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    if text.is_ascii() {
-        write_valid(text, out);
-    } else {
-        for chunk in text.utf8_chunks() {
+    let plain = plain_prefix(text);
+    out.extend_from_slice(&text[..plain]);
+    if plain < text.len() {
+        for chunk in text[plain..].utf8_chunks() {
             write_valid(chunk.valid().as_bytes(), out);
             chunk.invalid().iter().for_each(|_| out.extend_from_slice(b"\\ufffd"));
         }
@@ -215,33 +215,61 @@ pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// How many bytes at the front stand for themselves: ASCII that needs no escape, looked at eight at a time.
+fn plain_prefix(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
+    let mut at = 0;
+    while let Some(word) = text[at..].first_chunk() {
+        let word = u64::from_ne_bytes(*word);
+        // One test each for control characters, `"` and `&` (one bit apart), `<` and `>` (likewise), `\\`.
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote_or_and = zero_byte((word | ONES * 0x04) ^ (ONES * 0x26));
+        let less_or_greater = zero_byte((word | ONES * 0x02) ^ (ONES * 0x3e));
+        let backslash = zero_byte(word ^ (ONES * 0x5c));
+        if (word | control | quote_or_and | less_or_greater | backslash) & HIGH != 0 {
+            break;
+        }
+        at += 8;
+    }
+    let is_plain = |c: &&u8| c.is_ascii() && ESCAPES[usize::from(**c)] == 0;
+    at + text[at..].iter().take_while(is_plain).count()
+}
+
 fn write_valid(text: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut start = 0;
     let mut at = 0;
-    while let Some(skip) = text[at..].iter().position(|c| ESCAPES[*c as usize] != 0) {
-        at += skip;
-        let c = text[at];
-        let escape = ESCAPES[c as usize];
-        if escape == b'2' {
-            if let [0x80, last @ (0xa8 | 0xa9)] = text[at + 1..at + 3] {
-                out.extend_from_slice(&text[start..at]);
-                out.extend_from_slice(if last == 0xa8 { b"\\u2028" } else { b"\\u2029" });
-                start = at + 3;
-            }
-            at += 3;
+    loop {
+        at += plain_prefix(&text[at..]);
+        let Some(c) = text.get(at).copied() else { break };
+        let escape = ESCAPES[usize::from(c)];
+        if escape == 0 {
+            at += 1;
             continue;
         }
-        out.extend_from_slice(&text[start..at]);
-        match escape {
-            b'u' => {
-                let [high, low] = [HEX[(c >> 4) as usize], HEX[(c & 15) as usize]];
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+        let mut next = at + 1;
+        if escape == b'2' {
+            next = at + 3;
+            let [0x80, last @ (0xa8 | 0xa9)] = text[at + 1..next] else {
+                at = next;
+                continue;
+            };
+            out.extend_from_slice(&text[start..at]);
+            out.extend_from_slice(if last == 0xa8 { b"\\u2028" } else { b"\\u2029" });
+        } else {
+            out.extend_from_slice(&text[start..at]);
+            match escape {
+                b'u' => {
+                    let [high, low] = [HEX[usize::from(c >> 4)], HEX[usize::from(c & 15)]];
+                    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                }
+                letter => out.extend_from_slice(&[b'\\', letter]),
             }
-            letter => out.extend_from_slice(&[b'\\', letter]),
         }
-        at += 1;
-        start = at;
+        at = next;
+        start = next;
     }
     out.extend_from_slice(&text[start..]);
 }

@@ -32,6 +32,35 @@ fn values_as_json() {
     }
 }
 
+/// The long way, byte by byte.
+fn escaped(text: &str) -> String {
+    let mut out = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..' ' => {
+                out.push_str(&format!("\\u{:04x}", c as u32))
+            }
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}
+
+#[test]
+fn every_character_at_every_place() {
+    let characters = (0..0x100u32).chain([0x2027, 0x2028, 0x2029, 0x202a, 0x20ac, 0xe280, 0x1f600]);
+    for c in characters.filter_map(char::from_u32) {
+        for place in 0..20 {
+            let text = format!("{}{c}{}", "x".repeat(place), "yé".repeat(20 - place));
+            assert_eq!(compact(&Value::from(text.as_str())), escaped(&text));
+        }
+    }
+}
+
 #[test]
 fn rows_use_the_prepared_keys() {
     let schema = Schema::of(["a", "b\""]);
