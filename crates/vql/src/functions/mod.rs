@@ -21,6 +21,7 @@ mod eval;
 mod filter;
 mod format;
 mod get;
+mod gunzip;
 mod humanize;
 mod r#if;
 mod int;
@@ -94,6 +95,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &filter::FUNCTION,
     &format::FUNCTION,
     &get::FUNCTION,
+    &gunzip::FUNCTION,
     &humanize::FUNCTION,
     &r#if::FUNCTION,
     &int::FUNCTION,
