@@ -225,8 +225,8 @@ fn plain_prefix(text: &[u8]) -> usize {
         let word = u64::from_ne_bytes(*word);
         // One test each for control characters, `"` and `&` (one bit apart), `<` and `>` (likewise), `\\`.
         let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote_or_and = zero_byte((word | ONES * 0x04) ^ (ONES * 0x26));
-        let less_or_greater = zero_byte((word | ONES * 0x02) ^ (ONES * 0x3e));
+        let quote_or_and = zero_byte((word | (ONES * 0x04)) ^ (ONES * 0x26));
+        let less_or_greater = zero_byte((word | (ONES * 0x02)) ^ (ONES * 0x3e));
         let backslash = zero_byte(word ^ (ONES * 0x5c));
         if (word | control | quote_or_and | less_or_greater | backslash) & HIGH != 0 {
             break;

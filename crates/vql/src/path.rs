@@ -231,9 +231,10 @@ impl OsPath {
             if rooted || i > 0 {
                 out.push(kind.separator());
             }
-            let is_device = i == 0 && component.starts_with(b"\\\\");
-            let needs_quotes =
-                component.iter().any(|c| kind.is_separator(*c)) || component.starts_with(b"\"");
+            let is_device = i == 0 && device_len(kind, component) == Some(component.len());
+            let needs_quotes = component.iter().any(|c| kind.is_separator(*c))
+                || component.starts_with(b"\"")
+                || **component == *b".";
             if kind.quotes() && needs_quotes && !is_device {
                 quote(component, &mut out);
             } else {
@@ -334,9 +335,7 @@ fn split(kind: PathKind, text: &[u8]) -> Vec<Text> {
     let mut components = Vec::new();
     let mut rest = text;
     // `\\.\C:` is one component.
-    let is_device = matches!(kind, PathKind::Windows | PathKind::Ntfs) && text.starts_with(b"\\\\");
-    if is_device && matches!(text.get(2..4), Some(b".\\" | b"?\\")) {
-        let end = text[4..].iter().position(|c| kind.is_separator(*c)).map_or(text.len(), |at| at + 4);
+    if let Some(end) = device_len(kind, text) {
         components.push(Text::from(&text[..end]));
         rest = &text[end..];
     }
@@ -345,7 +344,9 @@ fn split(kind: PathKind, text: &[u8]) -> Vec<Text> {
             && rest[0] == b'"'
             && let Some((component, after)) = unquote(kind, rest)
         {
-            components.push(component);
+            if !component.is_empty() {
+                components.push(component);
+            }
             rest = after;
             continue;
         }
@@ -359,6 +360,14 @@ fn split(kind: PathKind, text: &[u8]) -> Vec<Text> {
         expand_hive(&mut components);
     }
     components
+}
+
+/// The length of the device that a Windows path starts with: `\\.\C:` or `\\?\C:`.
+fn device_len(kind: PathKind, text: &[u8]) -> Option<usize> {
+    let is_windows = matches!(kind, PathKind::Windows | PathKind::Ntfs);
+    let is_device = matches!(text, [b'\\', b'\\', b'.' | b'?', b'\\', c, ..] if !kind.is_separator(*c));
+    let end = || text[4..].iter().position(|c| kind.is_separator(*c)).map_or(text.len(), |at| at + 4);
+    (is_windows && is_device).then(end)
 }
 
 /// A quoted component and what follows it; `None` if the quotes do not end before a separator.

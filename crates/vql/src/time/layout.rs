@@ -444,12 +444,8 @@ fn read_number(text: &str, min: usize, max: usize) -> Option<(i32, &str)> {
 
 fn read_name<'t>(names: &[&'static str], long: bool, text: &'t str) -> Option<(usize, &'t str)> {
     let matches = |name: &str| text.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
-    let at = names.iter().position(|name| matches(shortened_any(name, long)))?;
-    Some((at, &text[shortened_any(names[at], long).len()..]))
-}
-
-fn shortened_any(name: &'static str, long: bool) -> &'static str {
-    shortened(name, long)
+    let at = names.iter().position(|name| matches(shortened(name, long)))?;
+    Some((at, &text[shortened(names[at], long).len()..]))
 }
 
 fn read_fraction<'t>(text: &'t str, parsed: &mut Parsed) -> Option<&'t str> {
