@@ -4,7 +4,9 @@
 
 pub mod accessor;
 pub mod functions;
+mod glob;
 pub mod host;
+mod machine;
 pub mod plugins;
 pub mod throttle;
 pub mod world;

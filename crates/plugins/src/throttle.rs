@@ -31,7 +31,8 @@ impl Throttle {
         let ahead = {
             let mut state = self.state.lock();
             state.charged += 1;
-            let due = Duration::try_from_secs_f64(state.charged as f64 / self.per_second).unwrap_or(Duration::MAX);
+            let due =
+                Duration::try_from_secs_f64(state.charged as f64 / self.per_second).unwrap_or(Duration::MAX);
             due.saturating_sub(state.since.elapsed())
         };
         if ahead > GRAIN {

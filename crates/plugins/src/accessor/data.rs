@@ -1,36 +1,29 @@
 //! "data": the path text is the content.
 
-use std::io::{self, Cursor};
-use std::sync::Arc;
+use std::io;
+use std::ops::ControlFlow;
 
 use vql::path::{OsPath, PathKind};
 use vql::scope::Scope;
 use vql::text::Text;
+use vql::value::Value;
 
-use super::{Accessor, Content, FileInfo};
+use super::{Accessor, Content, Facts, Kind, held};
 
 /// Text as a file.
 pub struct Data;
 
-/// Information about content that is held in memory.
-pub(super) fn info(name: &str, path: &OsPath, size: usize) -> FileInfo {
-    FileInfo {
-        name: name.to_owned(),
-        path: Arc::new(path.clone()),
-        size: size as u64,
-        mode: 0o100_444,
-        mtime: None,
-        atime: None,
-        ctime: None,
-        btime: None,
-        data: Vec::new(),
-        device: 0,
-        inode: 0,
-    }
+/// What is known of content that is held in memory.
+pub(super) fn facts(size: usize) -> Facts {
+    Facts { size: size as u64, mode: 0o100_444, ..Facts::default() }
 }
 
+/// The text that a path of one component was made from; the text of a path that came from elsewhere.
 fn content(path: &OsPath) -> Text {
-    path.components.first().cloned().unwrap_or_default()
+    match &path.components[..] {
+        [one] if path.delegate.is_none() => one.clone(),
+        _ => path.text(),
+    }
 }
 
 impl Accessor for Data {
@@ -43,18 +36,24 @@ impl Accessor for Data {
     }
 
     fn parse(&self, text: &Text) -> OsPath {
-        OsPath::new(PathKind::Generic, vec![text.clone()])
+        let mut path = OsPath::new(PathKind::Generic, vec![text.clone()]);
+        path.accessor = Text::from("data");
+        path
+    }
+
+    fn title(&self, _path: &OsPath) -> Value {
+        Value::from("data")
     }
 
     fn open(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Box<dyn Content>> {
-        Ok(Box::new(Cursor::new(content(path).to_vec())))
+        Ok(held(content(path)))
     }
 
-    fn stat(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<FileInfo> {
-        Ok(info("data", path, content(path).len()))
+    fn stat(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Facts> {
+        Ok(facts(content(path).len()))
     }
 
-    fn list(&self, _scope: &Scope<'_>, _path: &OsPath) -> io::Result<Vec<FileInfo>> {
+    fn list(&self, _path: &OsPath, _each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::NotADirectory, "data has no directories"))
     }
 }

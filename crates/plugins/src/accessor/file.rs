@@ -1,19 +1,20 @@
 //! "file" and "auto": the host's file system.
 
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use vql::path::OsPath;
 use vql::scope::Scope;
 use vql::text::Text;
 use vql::value::{Time, Value};
 
-use super::{Accessor, Content, FileInfo};
+use super::{Accessor, Content, Facts, Kind};
 
 /// The host's files, under one of two names.
 pub struct File {
@@ -22,11 +23,16 @@ pub struct File {
 
 /// The path as the operating system takes it.
 fn host_path(path: &OsPath) -> PathBuf {
-    let mut host = PathBuf::from("/");
+    let length: usize = path.components.iter().map(|c| c.len() + 1).sum();
+    let mut host = Vec::with_capacity(length + 1);
     for component in &path.components {
-        host.push(OsStr::from_bytes(component));
+        host.push(b'/');
+        host.extend_from_slice(component);
     }
-    host
+    if host.is_empty() {
+        host.push(b'/');
+    }
+    PathBuf::from(std::ffi::OsString::from_vec(host))
 }
 
 impl Accessor for File {
@@ -39,53 +45,80 @@ impl Accessor for File {
     }
 
     fn open(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Box<dyn Content>> {
-        let file = fs::File::open(host_path(path))?;
-        if file.metadata()?.is_dir() {
+        // A pipe without a writer must not hold the query up: it reads as empty.
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(host_path(path))?;
+        let kind = file.metadata()?.file_type();
+        if kind.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
+        }
+        if kind.is_fifo() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is a pipe"));
         }
         Ok(Box::new(file))
     }
 
-    fn stat(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<FileInfo> {
-        let host = host_path(path);
-        Ok(info(path.clone(), &host, &fs::symlink_metadata(&host)?))
+    fn stat(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Facts> {
+        self.stat_later(path)
     }
 
-    fn stat_target(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<FileInfo> {
-        let host = host_path(path);
-        Ok(info(path.clone(), &host, &fs::metadata(&host)?))
+    fn stat_later(&self, path: &OsPath) -> io::Result<Facts> {
+        Ok(facts(&fs::symlink_metadata(host_path(path))?))
     }
 
-    fn list(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Vec<FileInfo>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(host_path(path))? {
+    fn stat_target(&self, path: &OsPath) -> io::Result<Facts> {
+        Ok(facts(&fs::metadata(host_path(path))?))
+    }
+
+    fn extra(&self, path: &OsPath, kind: Kind) -> Value {
+        let link = (kind == Kind::Link).then(|| fs::read_link(host_path(path)).ok()).flatten();
+        Value::dict(link.map(|target| ("Link", Value::text(target.into_os_string().into_vec()))))
+    }
+
+    fn list(&self, path: &OsPath, each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()> {
+        let host = host_path(path);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&host, flags, Mode::empty())?;
+        let mut buffer = Vec::with_capacity(32 << 10);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
             let entry = entry?;
-            // An entry that vanished meanwhile is no entry.
-            let Ok(metadata) = entry.metadata() else { continue };
-            let child = path.join(Text::from(entry.file_name().into_vec()));
-            entries.push(info(child, &entry.path(), &metadata));
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Directory => Kind::Directory,
+                FileType::Symlink => Kind::Link,
+                FileType::Unknown => match fs::symlink_metadata(host.join(OsStr::from_bytes(name))) {
+                    Ok(metadata) => facts(&metadata).kind(),
+                    Err(_) => continue,
+                },
+                _ => Kind::Other,
+            };
+            if each(name, kind).is_break() {
+                break;
+            }
         }
-        Ok(entries)
+        Ok(())
+    }
+
+    fn parse(&self, text: &Text) -> OsPath {
+        let mut path = OsPath::parse(vql::path::PathKind::Linux, text);
+        path.accessor = Text::from(self.name);
+        path
     }
 }
 
-fn info(path: OsPath, host: &std::path::Path, metadata: &Metadata) -> FileInfo {
-    let mut data = Vec::new();
-    if metadata.is_symlink()
-        && let Ok(target) = fs::read_link(host)
-    {
-        data.push(("Link", Value::text(target.into_os_string().into_vec())));
-    }
-    FileInfo {
-        name: path.basename().to_str_lossy().into_owned(),
-        path: Arc::new(path),
+fn facts(metadata: &Metadata) -> Facts {
+    let time = |seconds, nanos| Time::new(seconds, nanos as i32).ok();
+    Facts {
         size: metadata.size(),
         mode: metadata.mode(),
-        mtime: Time::new(metadata.mtime(), metadata.mtime_nsec() as i32).ok(),
-        atime: Time::new(metadata.atime(), metadata.atime_nsec() as i32).ok(),
-        ctime: Time::new(metadata.ctime(), metadata.ctime_nsec() as i32).ok(),
+        mtime: time(metadata.mtime(), metadata.mtime_nsec()),
+        atime: time(metadata.atime(), metadata.atime_nsec()),
+        ctime: time(metadata.ctime(), metadata.ctime_nsec()),
         btime: metadata.created().ok().and_then(|t| Time::try_from(t).ok()),
-        data,
         device: metadata.dev(),
         inode: metadata.ino(),
     }

@@ -11,7 +11,11 @@ pub const FUNCTION: Function = Function {
         category: Category::Time,
         args: &[Arg::optional("ns", Type::Bool, "Give nanoseconds.")],
         version: 2,
-        examples: &[Example::new("Seconds, not nanoseconds", "now() < 100000000000 AND now() > 1700000000", "true")],
+        examples: &[Example::new(
+            "Seconds, not nanoseconds",
+            "now() < 100000000000 AND now() > 1700000000",
+            "true",
+        )],
         ..Signature::NEW
     },
     on_error: OnError::Null,

@@ -1,0 +1,68 @@
+//! Every example of every function and plugin, run.
+
+mod common;
+
+use common::run;
+use vql::call::{Example, Signature};
+
+/// Callables whose results depend on the world so much that no example can be exact; each is tested elsewhere.
+const WITHOUT_EXAMPLE: &[&str] = &[
+    "glob",             // finds files of the host: tests/glob.rs
+    "watch_monitoring", // needs a server
+];
+
+fn check(signature: &Signature, example: &Example, query: &str, wanted: &str, failures: &mut Vec<String>) {
+    let outcome = run(query);
+    if outcome.rows != wanted {
+        let (name, title) = (signature.name, example.title);
+        failures.push(format!(
+            "{name} ({title}):\n  wanted {wanted}\n  got    {}\n  log {:?}",
+            outcome.rows, outcome.log
+        ));
+    }
+}
+
+#[test]
+fn examples_give_what_they_say() {
+    let mut failures = Vec::new();
+    let registry = plugins::registry();
+    for function in registry.functions() {
+        for example in function.signature.examples {
+            let query = format!("SELECT {} AS X FROM scope()", example.vql);
+            let wanted = format!(r#"[{{"X":{}}}]"#, example.result);
+            check(&function.signature, example, &query, &wanted, &mut failures);
+        }
+    }
+    for plugin in registry.plugins() {
+        for example in plugin.signature.examples {
+            check(&plugin.signature, example, example.vql, example.result, &mut failures);
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn everything_has_an_example() {
+    let registry = plugins::registry();
+    let functions = registry.functions().into_iter().map(|f| ("function", f.signature));
+    let plugins = registry.plugins().into_iter().map(|p| ("plugin", p.signature));
+    let lacking: Vec<String> = functions
+        .chain(plugins)
+        .filter(|(_, s)| s.examples.is_empty() && !WITHOUT_EXAMPLE.contains(&s.name))
+        .map(|(kind, s)| format!("{kind} {}", s.name))
+        .collect();
+    assert!(lacking.is_empty(), "without an example: {}", lacking.join(", "));
+}
+
+#[test]
+fn everything_is_documented() {
+    let registry = plugins::registry();
+    let functions = registry.functions().into_iter().map(|f| f.signature);
+    let signatures = functions.chain(registry.plugins().into_iter().map(|p| p.signature));
+    for signature in signatures {
+        assert!(signature.doc.ends_with('.'), "{}: {:?}", signature.name, signature.doc);
+        for arg in signature.args {
+            assert!(!arg.doc.is_empty(), "{}({}=)", signature.name, arg.name);
+        }
+    }
+}
