@@ -198,8 +198,9 @@ impl<'a> Scope<'a> {
         Scope { cancel, ..*self }
     }
 
+    /// This scope for running a query: one level deeper, without a layer.
     pub(crate) fn with_query<'b>(&'b self, query: &'b str) -> Scope<'b> {
-        Scope { query, ..*self }
+        Scope { query, depth: self.depth + 1, ..*self }
     }
 
     pub fn context(&self) -> &'a Context {
@@ -228,23 +229,30 @@ impl<'a> Scope<'a> {
         self.context.host.log(level, message.as_ref());
     }
 
+    /// Ends the source when the query was cancelled.
+    pub(crate) fn live(&self) -> Flow {
+        if self.cancel.is_cancelled() { Err(Stop::Done) } else { Ok(()) }
+    }
+
     /// Charges one operation; ends the source when the query was cancelled.
     pub fn tick(&self) -> Flow {
-        if self.cancel.is_cancelled() {
-            return Err(Stop::Done);
-        }
+        self.live()?;
         if self.context.throttled {
             self.context.host.throttle();
         }
         Ok(())
     }
 
-    /// Whether a further level of nesting is allowed; logs when not.
+    /// Whether a further level of nesting is allowed; logs when not. A cancelled query nests no further: recursion
+    /// that branches would go on for ever below any limit of depth.
     pub(crate) fn may_nest(&self) -> bool {
+        if self.cancel.is_cancelled() {
+            return false;
+        }
         if self.depth < self.context.limits.depth {
             return true;
         }
-        self.log(Level::Error, format!("Stack Overflow: {}", self.query.trim()));
+        self.log(Level::Default, format!("Stack Overflow: {}", self.query.trim()));
         false
     }
 

@@ -278,7 +278,8 @@ impl<'a> Project<'a> {
             false => Ok(()),
             true => {
                 self.columns.fill(&scope, raw);
-                self.sink.row(&mut self.columns.out)
+                // Cells computed while the query was being cancelled may lack what they should hold.
+                outer.live().and_then(|()| self.sink.row(&mut self.columns.out))
             }
         };
         self.cleanup.run();
