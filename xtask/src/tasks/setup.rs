@@ -12,7 +12,7 @@ pub const TASK: Task = Task {
     summary: "Install what building and testing need; instant when nothing is missing.",
     help: "
 Installs, when missing:
-  - Debian packages: a C compiler (gcc, libc6-dev), Python 3.9 or newer with venv (python3, python3-venv)
+  - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv)
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
 
 `up` and `test` call this themselves. Rust is not installed here: this task already needs it.
@@ -37,8 +37,8 @@ const COMPILER: Need =
     Need { what: "a C compiler", probe: ("cc", &["--version"]), packages: &["gcc", "libc6-dev"] };
 
 const PYTHON: Need = Need {
-    what: "Python 3.9 or newer with venv",
-    probe: ("python3", &["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))"]),
+    what: "Python 3.11 or newer with venv",
+    probe: ("python3", &["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"]),
     packages: &["python3", "python3-venv"],
 };
 
