@@ -83,7 +83,7 @@ class Packets(unittest.TestCase):
 
 
 def is_end_of_query(line, name):
-    return line["principal"] == name and line["operation"] == "query_end"
+    return line["principal"] == name and line["operation"] == "Query finished"
 
 
 if __name__ == "__main__":
