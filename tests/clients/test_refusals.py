@@ -95,7 +95,7 @@ class Refusals(unittest.TestCase):
     def test_a_revoked_certificate_is_refused_from_then_on(self):
         path = self.server.issue("Rev")
         self.assertEqual(self.outcome(Client(path))[0], grpc.StatusCode.OK)
-        self.server.command("user", "revoke-cert", "Rev", str(path))
+        self.server.command("user", "revoke-cert", str(path))
         deadline = time.monotonic() + 10
         code = grpc.StatusCode.OK
         while code == grpc.StatusCode.OK and time.monotonic() < deadline:

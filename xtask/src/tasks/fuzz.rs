@@ -16,14 +16,6 @@ that fail in fuzz/artifacts/TARGET; give such a file after `--` to run it again.
     run: fuzz,
 };
 
-/// Coverage counters, indirect calls and compared values, as libFuzzer wants them.
-const INSTRUMENTATION: &str = "-Cpasses=sancov-module \
-    -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares \
-    --cfg fuzzing -Ccodegen-units=1 -Cdebug-assertions=yes -Coverflow-checks=yes";
-
 fn fuzz(args: &[String]) -> Result {
     let (target, seconds, extra) = parse(args)?;
     setup::compiler()?;
@@ -36,14 +28,15 @@ fn fuzz(args: &[String]) -> Result {
     for folder in [&corpus, &artifacts] {
         fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     }
-    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    // With a named target triple the flags do not reach build scripts and procedural macros.
-    let mut call = cargo(&["run", "--release", "--target", &triple, "--bin", target]);
-    call.current_dir(&fuzz)
-        .env("RUSTFLAGS", INSTRUMENTATION)
-        .env("CARGO_TARGET_DIR", crate::shell::target().join("fuzz"));
-    call.arg("--").arg(format!("-max_total_time={seconds}"));
-    call.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    // The compiler flags stand in fuzz/.cargo/config.toml, which counts only in that folder.
+    let mut call = cargo(&["run", "--release", "--bin", target, "--", "-timeout=10", "-max_len=4096"]);
+    call.current_dir(&fuzz).env("CARGO_TARGET_DIR", crate::shell::target().join("fuzz"));
+    call.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}/", artifacts.display()));
+    let dictionary = fuzz.join("targets").join(format!("{target}.dict"));
+    if dictionary.exists() {
+        call.arg(format!("-dict={}", dictionary.display()));
+    }
+    // A file after `--` is run again; without one the corpus is widened.
     if extra.iter().all(|arg| arg.starts_with('-')) {
         call.arg(&corpus);
     }

@@ -14,6 +14,7 @@ pub const TASK: Task = Task {
 Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv)
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
+  - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
 
 `up` and `test` call this themselves. Rust is not installed here: this task already needs it.
 Packages are installed with apt-get, through sudo for anyone but root; on another system the task names
@@ -21,6 +22,7 @@ what to install and stops.",
     run: |_| {
         compiler()?;
         clients()?;
+        node()?;
         eprintln!("set-up is complete");
         Ok(())
     },
@@ -72,6 +74,29 @@ pub fn clients() -> Result<PathBuf> {
     fs::write(&stamp_file, stamp)
         .map_err(|error| format!("cannot write {}: {error}", stamp_file.display()))?;
     Ok(python)
+}
+
+/// Where the modules of the Node client are, on a machine that has Node.
+pub fn node() -> Result<Option<PathBuf>> {
+    if !works("node", &["--version"]) || !works("npm", &["--version"]) {
+        return Ok(None);
+    }
+    let (source, folder) = (root().join("tests/clients/node"), target().join("node"));
+    let (modules, stamp_file) = (folder.join("node_modules"), folder.join("stamp"));
+    let say = |error: std::io::Error| format!("cannot fill {}: {error}", folder.display());
+    let stamp = format!("{:016x}", fingerprint(&fs::read(source.join("package-lock.json")).map_err(say)?));
+    if modules.exists() && fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp) {
+        return Ok(Some(modules));
+    }
+    eprintln!("installing the Node client into {}", folder.display());
+    fs::create_dir_all(&folder).map_err(say)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(source.join(file), folder.join(file)).map_err(say)?;
+    }
+    run(command("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(&folder))?;
+    fs::write(&stamp_file, stamp).map_err(say)?;
+    Ok(Some(modules))
 }
 
 fn provide(need: &Need) -> Result {

@@ -6,7 +6,7 @@ use crate::shell::{Result, cargo, command, root, run, target};
 pub const TASK: Task = Task {
     name: "test",
     usage: "test [rust|clients] [ARGUMENT…]",
-    summary: "Run every test: the Rust ones, then real Python clients against the built server.",
+    summary: "Run every test: the Rust ones, then real clients against the built server.",
     help: "
 Without arguments: sets up, then `cargo test --workspace`, then the client tests of tests/clients.
 
@@ -32,6 +32,7 @@ pub fn all() -> Result {
     setup::compiler()?;
     // Before the long part, so that a missing package shows at once.
     setup::clients()?;
+    setup::node()?;
     rust(&[])?;
     clients(&[])
 }
@@ -49,5 +50,10 @@ fn clients(words: &[String]) -> Result {
             target().join("debug/harrier")
         }
     };
-    run(command(python, &["tests/clients/run.py"]).args(words).env("HARRIER_BIN", binary))
+    let mut call = command(python, &["tests/clients/run.py"]);
+    call.args(words).env("HARRIER_BIN", binary);
+    if let Some(modules) = setup::node()? {
+        call.env("HARRIER_NODE_MODULES", modules);
+    }
+    run(&mut call)
 }
