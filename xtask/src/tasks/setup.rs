@@ -1,0 +1,141 @@
+//! `setup`: what the machine must have, installed only when it is missing.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::Task;
+use crate::shell::{Result, command, output, root, run, target, works};
+
+pub const TASK: Task = Task {
+    name: "setup",
+    usage: "setup",
+    summary: "Install what building and testing need; instant when nothing is missing.",
+    help: "
+Installs, when missing:
+  - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv)
+  - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
+  - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
+
+`up` and `test` call this themselves. Rust is not installed here: this task already needs it.
+Packages are installed with apt-get, through sudo for anyone but root; on another system the task names
+what to install and stops.",
+    run: |_| {
+        compiler()?;
+        clients()?;
+        node()?;
+        eprintln!("set-up is complete");
+        Ok(())
+    },
+};
+
+/// Something that must work on the machine, and the packages that bring it.
+struct Need {
+    what: &'static str,
+    probe: (&'static str, &'static [&'static str]),
+    packages: &'static [&'static str],
+}
+
+const COMPILER: Need =
+    Need { what: "a C compiler", probe: ("cc", &["--version"]), packages: &["gcc", "libc6-dev"] };
+
+const PYTHON: Need = Need {
+    what: "Python 3.11 or newer with venv",
+    probe: ("python3", &["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"]),
+    packages: &["python3", "python3-venv"],
+};
+
+/// What a build needs.
+pub fn compiler() -> Result {
+    provide(&COMPILER)
+}
+
+/// What the client tests need; gives the Python that has the clients.
+pub fn clients() -> Result<PathBuf> {
+    provide(&PYTHON)?;
+    let venv = target().join("venv");
+    let python = venv.join("bin/python");
+    let requirements = root().join("tests/clients/requirements.txt");
+    let wanted = fs::read(&requirements)
+        .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
+    let version = output(&mut command("python3", &["--version"]))?;
+    let stamp = format!("{:016x} {}", fingerprint(&wanted), version.trim());
+    let stamp_file = venv.join("stamp");
+    if python.exists() && fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp) {
+        return Ok(python);
+    }
+    eprintln!("installing the Python clients into {}", venv.display());
+    let venv_text = venv.display().to_string();
+    run(&mut command("python3", &["-m", "venv", "--clear", &venv_text]))?;
+    let requirements = requirements.display().to_string();
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", &requirements];
+    run(&mut command(&python, &pip))?;
+    // Written last: an installation that broke off is done again.
+    fs::write(&stamp_file, stamp)
+        .map_err(|error| format!("cannot write {}: {error}", stamp_file.display()))?;
+    Ok(python)
+}
+
+/// Where the modules of the Node client are, on a machine that has Node.
+pub fn node() -> Result<Option<PathBuf>> {
+    if !works("node", &["--version"]) || !works("npm", &["--version"]) {
+        return Ok(None);
+    }
+    let (source, folder) = (root().join("tests/clients/node"), target().join("node"));
+    let (modules, stamp_file) = (folder.join("node_modules"), folder.join("stamp"));
+    let say = |error: std::io::Error| format!("cannot fill {}: {error}", folder.display());
+    let stamp = format!("{:016x}", fingerprint(&fs::read(source.join("package-lock.json")).map_err(say)?));
+    if modules.exists() && fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp) {
+        return Ok(Some(modules));
+    }
+    eprintln!("installing the Node client into {}", folder.display());
+    fs::create_dir_all(&folder).map_err(say)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(source.join(file), folder.join(file)).map_err(say)?;
+    }
+    run(command("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(&folder))?;
+    fs::write(&stamp_file, stamp).map_err(say)?;
+    Ok(Some(modules))
+}
+
+fn provide(need: &Need) -> Result {
+    if works(need.probe.0, need.probe.1) {
+        return Ok(());
+    }
+    let packages = need.packages.join(" ");
+    if !works("apt-get", &["--version"]) {
+        return Err(format!(
+            "{} is missing; install it (Debian calls it {packages}) and run this again",
+            need.what
+        ));
+    }
+    eprintln!("{} is missing: installing {packages}", need.what);
+    apt(&["update", "--quiet"])?;
+    let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    args.extend(need.packages);
+    apt(&args)?;
+    if works(need.probe.0, need.probe.1) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} still does not work after installing {packages}; an older one may come first in PATH",
+        need.what
+    ))
+}
+
+fn apt(args: &[&str]) -> Result {
+    let is_root = output(&mut command("id", &["--user"]))?.trim() == "0";
+    let mut call = if is_root { command("apt-get", args) } else { command("sudo", &["apt-get"]) };
+    if !is_root {
+        call.args(args);
+    }
+    run(call.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// FNV-1a: tells one version of a file from another, nothing more.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}

@@ -1,0 +1,59 @@
+//! `test`: every test there is.
+
+use super::{Task, setup};
+use crate::shell::{Result, cargo, command, root, run, target};
+
+pub const TASK: Task = Task {
+    name: "test",
+    usage: "test [rust|clients] [ARGUMENT…]",
+    summary: "Run every test: the Rust ones, then real clients against the built server.",
+    help: "
+Without arguments: sets up, then `cargo test --workspace`, then the client tests of tests/clients.
+
+  cargo xtask test rust ARG…      only the Rust tests; ARG… goes to `cargo test --workspace`
+  cargo xtask test clients WORD…  only the client tests whose name contains one of the words
+                                  (HARRIER_BIN=FILE tests that binary instead of building one)",
+    run: |args| match args {
+        [] => all(),
+        [part, rest @ ..] if part == "rust" => {
+            setup::compiler()?;
+            rust(rest)
+        }
+        [part, rest @ ..] if part == "clients" => {
+            setup::compiler()?;
+            clients(rest)
+        }
+        [other, ..] => Err(format!("`{other}` is neither `rust` nor `clients`")),
+    },
+};
+
+/// What `test` and `ci` run.
+pub fn all() -> Result {
+    setup::compiler()?;
+    // Before the long part, so that a missing package shows at once.
+    setup::clients()?;
+    setup::node()?;
+    rust(&[])?;
+    clients(&[])
+}
+
+fn rust(args: &[String]) -> Result {
+    run(cargo(&["test", "--workspace"]).args(args))
+}
+
+fn clients(words: &[String]) -> Result {
+    let python = setup::clients()?;
+    let binary = match std::env::var_os("HARRIER_BIN") {
+        Some(file) => root().join(file),
+        None => {
+            run(&mut cargo(&["build", "--package", "harrier"]))?;
+            target().join("debug/harrier")
+        }
+    };
+    let mut call = command(python, &["tests/clients/run.py"]);
+    call.args(words).env("HARRIER_BIN", binary);
+    if let Some(modules) = setup::node()? {
+        call.env("HARRIER_NODE_MODULES", modules);
+    }
+    run(&mut call)
+}
