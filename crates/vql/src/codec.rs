@@ -25,6 +25,10 @@ const PATH: u8 = 11;
 
 /// Appends a value.
 pub fn write(value: &Value, out: &mut Vec<u8>) {
+    crate::stack::deep(|| write_value(value, out));
+}
+
+fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null | Value::Query(_) | Value::Expr(_) => out.push(NULL),
         Value::Bool(b) => out.push(if *b { TRUE } else { FALSE }),
@@ -84,6 +88,10 @@ pub(crate) fn length(n: usize, out: &mut Vec<u8>) {
 
 /// Reads one value from the front of `input`.
 pub fn read(input: &mut &[u8]) -> Result<Value, Error> {
+    crate::stack::deep(|| read_value(input))
+}
+
+fn read_value(input: &mut &[u8]) -> Result<Value, Error> {
     Ok(match take::<1>(input)?[0] {
         NULL => Value::Null,
         FALSE => Value::Bool(false),

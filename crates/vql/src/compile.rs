@@ -20,19 +20,27 @@ use crate::value::Value;
 
 /// Compiles a parsed program.
 pub fn program(ast: &ast::Program, source: &str, registry: &Registry) -> Vec<Statement> {
-    let compiler = Compiler { source, registry };
+    let compiler = Compiler { source, registry, aliases: None, level: 0 };
     ast.statements.iter().map(|s| compiler.statement(s)).collect()
 }
 
 /// Compiles one expression (the body of a lambda).
 pub fn expression(ast: &ast::Expr, source: &str, registry: &Registry) -> Expr {
-    Compiler { source, registry }.expr(ast)
+    Compiler { source, registry, aliases: None, level: 0 }.expr(ast)
 }
 
+#[derive(Clone, Copy)]
 struct Compiler<'a> {
     source: &'a str,
     registry: &'a Registry,
+    /// The columns of the query whose WHERE or GROUP BY is being compiled.
+    aliases: Option<&'a Schema>,
+    /// Levels of expressions above.
+    level: u32,
 }
+
+/// A [`Expr::Deep`] stands at every so many levels.
+const DEEP_EVERY: u32 = 32;
 
 /// Call sites are told apart by number, over all programs of the process.
 fn next_site() -> u64 {
@@ -40,7 +48,7 @@ fn next_site() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
     fn statement(&self, statement: &ast::Statement) -> Statement {
         match statement {
             ast::Statement::Let(l) => Statement::Let(self.let_(l)),
@@ -72,8 +80,16 @@ impl Compiler<'_> {
     }
 
     fn select(&self, s: &ast::Select) -> Select {
+        // Inside, names mean this query's columns and rows first.
+        Compiler { aliases: None, ..*self }.select_here(s)
+    }
+
+    fn select_here(&self, s: &ast::Select) -> Select {
         let columns: Vec<Column> = s.columns.iter().map(|c| self.column(c)).collect();
         let (columns, aliases, alias_columns) = keep_last(columns);
+        let clause = Compiler { aliases: Some(&aliases), ..*self };
+        let filter = s.filter.as_ref().map(|e| clause.expr(e));
+        let group_by = s.group_by.as_ref().map(|e| clause.expr(e));
         Select {
             text: self.source.get(s.span.range()).unwrap_or_default().into(),
             explain: s.explain,
@@ -82,8 +98,8 @@ impl Compiler<'_> {
             aliases,
             alias_columns,
             from: self.from(&s.from),
-            filter: s.filter.as_ref().map(|e| self.expr(e)),
-            group_by: s.group_by.as_ref().map(|e| self.expr(e)),
+            filter,
+            group_by,
             order_by: s.order_by.as_ref().map(|o| OrderBy {
                 column: Name::new(&o.column.name),
                 descending: o.descending,
@@ -166,7 +182,12 @@ impl Compiler<'_> {
     }
 
     fn expr(&self, e: &ast::Expr) -> Expr {
-        stacker::maybe_grow(64 << 10, 2 << 20, || self.expr_kind(e))
+        let below = Compiler { level: self.level + 1, ..*self };
+        let expr = crate::stack::deep(|| below.expr_kind(e));
+        match (below.level % DEEP_EVERY, &expr) {
+            (0, Expr::Const(_) | Expr::Symbol(_)) | (1.., _) => expr,
+            (0, _) => Expr::Deep(Box::new(expr)),
+        }
     }
 
     fn expr_kind(&self, e: &ast::Expr) -> Expr {
@@ -256,7 +277,10 @@ impl Compiler<'_> {
     fn symbol(&self, s: &ast::Symbol) -> Expr {
         let path: Vec<Name> = s.path.iter().map(|i| Name::new(&i.name)).collect();
         let expr = match &s.args {
-            None => Expr::Symbol(Box::new(symbol(path))),
+            None => {
+                let alias = self.aliases.and_then(|a| a.find(&path[0])).map(|i| i as u32);
+                Expr::Symbol(Box::new(Symbol { alias, ..symbol(path) }))
+            }
             Some(args) => self.call(path, args),
         };
         if s.negated { Expr::Negate(Box::new(expr)) } else { expr }
@@ -274,7 +298,7 @@ impl Compiler<'_> {
 }
 
 fn symbol(path: Vec<Name>) -> Symbol {
-    Symbol { path: path.into_iter().collect(), quiet: false, reported: Default::default() }
+    Symbol { path: path.into_iter().collect(), alias: None, quiet: false, reported: Default::default() }
 }
 
 fn is_scope_call(e: &ast::Expr) -> bool {
@@ -290,7 +314,7 @@ fn scope_probe(mut steps: Vec<Step>) -> Expr {
         Step::Member(name) => Some(name),
         _ => None,
     });
-    let probe = Expr::Symbol(Box::new(Symbol { path: path.collect(), quiet: true, reported: Default::default() }));
+    let probe = Expr::Symbol(Box::new(Symbol { path: path.collect(), alias: None, quiet: true, reported: Default::default() }));
     match rest.is_empty() {
         true => probe,
         false => Expr::Access(Box::new(Access { base: probe, steps: rest.into() })),

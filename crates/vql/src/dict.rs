@@ -27,12 +27,12 @@ impl Dict {
     }
 
     pub fn get(&self, name: &Name) -> Option<Value> {
-        let row = self.0.read();
+        let row = self.0.read_recursive();
         row.schema.find(name).map(|i| row.cells[i].clone())
     }
 
     pub fn get_str(&self, name: &str) -> Option<Value> {
-        let row = self.0.read();
+        let row = self.0.read_recursive();
         row.schema.find_str(name).map(|i| row.cells[i].clone())
     }
 
@@ -51,12 +51,12 @@ impl Dict {
 
     /// A copy of the pairs as they are now: cheap, the schema is shared.
     pub fn snapshot(&self) -> Row {
-        self.0.read().clone()
+        self.0.read_recursive().clone()
     }
 
     /// Looks at the pairs under the read lock. Do not evaluate anything inside.
     pub fn with<T>(&self, look: impl FnOnce(&Row) -> T) -> T {
-        look(&self.0.read())
+        look(&self.0.read_recursive())
     }
 
     /// Whether both are one and the same dict.

@@ -131,12 +131,16 @@ pub enum Expr {
     Match(Box<Match>),
     Arith(Box<Arith>),
     Access(Box<Access>),
+    /// Stands at every so many levels of a deep expression: makes sure of the stack for those below.
+    Deep(Box<Expr>),
 }
 
 /// `a.b.c`, not called.
 #[derive(Debug)]
 pub struct Symbol {
     pub path: SmallVec<[Name; 2]>,
+    /// In WHERE and GROUP BY: the place of the column this name means.
+    pub alias: Option<u32>,
     /// Do not log when it is unknown (`scope().Name`).
     pub quiet: bool,
     /// The "not found" line was written: one per place in the text is enough.
@@ -145,7 +149,7 @@ pub struct Symbol {
 
 impl Clone for Symbol {
     fn clone(&self) -> Self {
-        Symbol { path: self.path.clone(), quiet: self.quiet, reported: Default::default() }
+        Symbol { path: self.path.clone(), alias: self.alias, quiet: self.quiet, reported: Default::default() }
     }
 }
 

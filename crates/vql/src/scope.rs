@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -111,27 +112,35 @@ type Destructor = Box<dyn FnOnce() + Send>;
 
 /// Things to do when a scope ends, last registered first.
 #[derive(Default)]
-pub struct Cleanup(Mutex<Vec<Destructor>>);
+pub struct Cleanup {
+    destructors: Mutex<Vec<Destructor>>,
+    /// Whether there is any: asked after every row, so it takes no lock.
+    pending: AtomicBool,
+}
 
 impl Cleanup {
     pub fn push(&self, destructor: impl FnOnce() + Send + 'static) {
-        self.0.lock().push(Box::new(destructor));
+        self.destructors.lock().push(Box::new(destructor));
+        self.pending.store(true, Ordering::Release);
     }
 
     /// Runs and forgets the destructors.
     pub fn run(&self) {
-        loop {
-            let Some(last) = self.0.lock().pop() else { return };
-            last();
+        if !self.pending.load(Ordering::Relaxed) {
+            return;
+        }
+        while self.pending.swap(false, Ordering::Acquire) {
+            loop {
+                let Some(last) = self.destructors.lock().pop() else { break };
+                last();
+            }
         }
     }
 }
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
-        if !self.0.get_mut().is_empty() {
-            self.run();
-        }
+        self.run();
     }
 }
 
@@ -186,6 +195,11 @@ impl<'a> Scope<'a> {
     /// This scope with aggregates of its own.
     pub fn with_aggregates<'b>(&'b self, aggregates: &'b Aggregates) -> Scope<'b> {
         Scope { aggregates, ..*self }
+    }
+
+    /// The scope of one row: a layer on top, and clean-up of its own.
+    pub(crate) fn with_row<'b>(&'b self, layer: Layer<'b>, cleanup: &'b Cleanup) -> Scope<'b> {
+        Scope { parent: Some(self), layer, cleanup, depth: self.depth + 1, ..*self }
     }
 
     /// This scope with clean-up of its own.

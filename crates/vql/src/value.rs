@@ -9,6 +9,7 @@ pub mod equal;
 pub mod index;
 pub mod member;
 pub mod multiply;
+pub mod nesting;
 pub(crate) mod number;
 pub mod regex;
 pub mod subtract;
@@ -149,8 +150,10 @@ impl Value {
         const CELL: usize = size_of::<Value>();
         CELL + match self {
             Value::Text(t) | Value::Bytes(t) => t.len(),
-            Value::List(l) => l.iter().map(Value::weight).sum(),
-            Value::Dict(d) => d.with(|row| row.cells.iter().map(Value::weight).sum::<usize>() + 64),
+            Value::List(l) => crate::stack::deep(|| l.iter().map(Value::weight).sum()),
+            Value::Dict(d) => {
+                crate::stack::deep(|| d.with(|row| row.cells.iter().map(Value::weight).sum::<usize>() + 64))
+            }
             Value::Path(_) | Value::Object(_) => 256,
             _ => 0,
         }

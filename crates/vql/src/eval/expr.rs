@@ -28,6 +28,7 @@ impl Scope<'_> {
             Expr::List(items) => Value::list(items.iter().map(|e| self.eval(e)).collect()),
             Expr::Query(query) => Value::Query(query.clone()),
             Expr::Access(access) => self.eval_access(access),
+            Expr::Deep(e) => crate::stack::deep(|| self.eval(e)),
         }
     }
 

@@ -108,8 +108,7 @@ impl<'a> Groups<'a> {
     fn push(&mut self, raw: &Raw<'_>) -> Flow {
         self.scope.tick()?;
         let cleanup = std::mem::take(&mut self.cleanup);
-        let scope = self.scope.with_cleanup(&cleanup);
-        let scope = scope.with(raw.layer());
+        let scope = self.scope.with_row(raw.layer(), &cleanup);
         if self.columns.passes(&scope) {
             let key = self.columns.eval_with_columns(&scope, self.key);
             self.text.clear();

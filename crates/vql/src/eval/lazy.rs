@@ -22,7 +22,7 @@ impl LazyRow<'_> {
         self.select.aliases.find(name).map(|i| self.cell(i))
     }
 
-    fn cell(&self, i: usize) -> Value {
+    pub(crate) fn cell(&self, i: usize) -> Value {
         self.cells[i].get_or_init(|| self.scope.eval_column(&self.select.columns[self.select.alias_columns[i]])).clone()
     }
 

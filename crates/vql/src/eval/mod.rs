@@ -14,11 +14,4 @@ mod symbol;
 pub use query::Flattened;
 pub use source::push_elements;
 
-/// Stack that must be left before a nested evaluation, and how much is added when it is not.
-const RED_ZONE: usize = 128 << 10;
-const STACK_PIECE: usize = 4 << 20;
-
-/// Runs `work` with enough stack for one more level.
-fn with_stack<T>(work: impl FnOnce() -> T) -> T {
-    stacker::maybe_grow(RED_ZONE, STACK_PIECE, work)
-}
+use crate::stack::deep as with_stack;

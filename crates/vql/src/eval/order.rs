@@ -108,7 +108,7 @@ impl<'a> Sorter<'a> {
         if self.runs.len() >= MAX_RUNS {
             let mut writer = RunWriter::new(self.scope)?;
             let runs = std::mem::take(&mut self.runs);
-            let merged = self.merge(runs, &mut |mut row| writer.push(&std::mem::take(&mut row)).map_err(Stop::Failed));
+            let merged = self.merge(runs, &mut |row| writer.push(&row).map_err(Stop::Failed));
             if let Err(Stop::Failed(e)) = merged {
                 return Err(e);
             }
@@ -119,7 +119,8 @@ impl<'a> Sorter<'a> {
 
     /// Emits everything in order.
     pub fn finish(mut self, sink: &mut dyn Sink) -> Flow {
-        if !self.found && !(self.rows.is_empty() && self.runs.is_empty()) {
+        let any = !self.rows.is_empty() || !self.runs.is_empty();
+        if any && !self.found {
             self.scope.log(Level::Default, format!("Order by column {} not present in row", self.order.column));
         }
         if self.runs.is_empty() {

@@ -182,7 +182,7 @@ impl<'a> Columns<'a> {
     pub fn fill(&mut self, scope: &Scope<'_>, raw: &Raw<'_>) {
         self.out.cells.clear();
         if !self.select.has_star {
-            self.out.schema.clone_from(&self.select.aliases);
+            share(&mut self.out.schema, &self.select.aliases);
             for i in 0..self.select.aliases.len() {
                 let value = self.named(scope, i);
                 self.out.cells.push(value);
@@ -197,7 +197,7 @@ impl<'a> Columns<'a> {
             };
             self.out.cells.push(value);
         }
-        self.out.schema.clone_from(&shape.out);
+        share(&mut self.out.schema, &shape.out);
         self.shape = Some(shape);
     }
 
@@ -212,6 +212,13 @@ impl<'a> Columns<'a> {
             Some(shape) if Arc::ptr_eq(&shape.raw, &schema) || same_names(&shape.raw, &schema) => shape,
             _ => Shape::new(self.select, &schema),
         }
+    }
+}
+
+/// Points to a schema, without touching its reference count when it does already.
+fn share(present: &mut Arc<Schema>, wanted: &Arc<Schema>) {
+    if !Arc::ptr_eq(present, wanted) {
+        present.clone_from(wanted);
     }
 }
 
@@ -272,8 +279,7 @@ impl<'a> Project<'a> {
     fn push(&mut self, raw: &Raw<'_>) -> Flow {
         let outer = self.columns.scope;
         outer.tick()?;
-        let scope = outer.with_cleanup(&self.cleanup);
-        let scope = scope.with(raw.layer());
+        let scope = outer.with_row(raw.layer(), &self.cleanup);
         let flow = match self.columns.passes(&scope) {
             false => Ok(()),
             true => {

@@ -14,7 +14,8 @@ use crate::value::{self, Row, Value};
 impl Scope<'_> {
     /// A symbol that is not called.
     pub(crate) fn eval_symbol(&self, symbol: &Symbol) -> Value {
-        let Some(found) = self.find(&symbol.path[0]) else {
+        let known = symbol.alias.and_then(|i| self.alias(i as usize, &symbol.path[0]));
+        let Some(found) = known.or_else(|| self.find(&symbol.path[0])) else {
             self.report_unknown(symbol);
             return Value::Null;
         };
@@ -23,6 +24,15 @@ impl Scope<'_> {
             v = self.member(&v, name);
         }
         v
+    }
+
+    /// A column of the row being filtered or grouped, by its place. The name is compared, as an expression may have
+    /// been carried elsewhere (`lazy_dict()`).
+    fn alias(&self, i: usize, name: &Name) -> Option<Value> {
+        match self.layer {
+            Layer::Lazy(row) if row.select.aliases.names().get(i) == Some(name) => Some(row.cell(i)),
+            _ => None,
+        }
     }
 
     /// A member of any value; of a query, the list of that column.

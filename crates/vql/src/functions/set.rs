@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::call::{Arg, Category, Error, Example, Function, FunctionBody, OnError, Signature, Type};
-use crate::value::Value;
+use crate::value::{Value, nesting};
 
 const ITEM: usize = 0;
 const FIELD: usize = 1;
@@ -40,6 +40,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
     let value = args.scope.listed(args.value(VALUE));
     let is_set = match &item {
         Value::Dict(dict) => {
+            nesting::check(dict, &value)?;
             dict.set(&field, value);
             true
         }
