@@ -21,13 +21,34 @@ without it the table only tells. Run on an idle machine.",
     run: bench,
 };
 
-/// A program that prints `BENCH` lines: an example of a package. Keep the rows in order of name.
+/// A program that prints `BENCH` lines. Keep the rows in order of name.
 struct Program {
+    name: &'static str,
     package: &'static str,
-    example: &'static str,
+    kind: Kind,
 }
 
-const PROGRAMS: &[Program] = &[Program { package: "vql", example: "parse_speed" }];
+/// What the program is to cargo: benches are given the path of the package's binary, examples are plain programs.
+enum Kind {
+    Bench,
+    Example,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program { name: "api", package: "harrier", kind: Kind::Bench },
+    Program { name: "glob_speed", package: "plugins", kind: Kind::Example },
+    Program { name: "parse_speed", package: "vql", kind: Kind::Example },
+    Program { name: "query_speed", package: "vql", kind: Kind::Example },
+];
+
+impl Program {
+    fn arguments(&self) -> [&str; 6] {
+        match self.kind {
+            Kind::Bench => ["bench", "--quiet", "--package", self.package, "--bench", self.name],
+            Kind::Example => ["run", "--release", "--package", self.package, "--example", self.name],
+        }
+    }
+}
 
 fn bench(args: &[String]) -> Result {
     let strict = args.iter().any(|arg| arg == "--strict");
@@ -37,31 +58,23 @@ fn bench(args: &[String]) -> Result {
     }
     setup::compiler()?;
     let chosen =
-        PROGRAMS.iter().filter(|p| names.is_empty() || names.iter().any(|n| p.example.contains(n.as_str())));
+        PROGRAMS.iter().filter(|p| names.is_empty() || names.iter().any(|n| p.name.contains(n.as_str())));
     let (mut figures, mut count) = (Vec::new(), 0);
     for program in chosen {
         count += 1;
-        eprintln!("running {} of {}", program.example, program.package);
-        let mut call = cargo(&[
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            program.package,
-            "--example",
-            program.example,
-        ]);
+        eprintln!("running {} of {}", program.name, program.package);
+        let mut call = cargo(&program.arguments());
         let text = output(call.stderr(Stdio::inherit()))?;
         let found: Vec<Figure> = text.lines().filter_map(Figure::parse).collect();
         if found.is_empty() {
-            eprintln!("warning: {} printed no BENCH line; it printed\n{}", program.example, text.trim_end());
+            eprintln!("warning: {} printed no BENCH line; it printed\n{}", program.name, text.trim_end());
         }
         figures.extend(found);
     }
     if count == 0 {
         return Err(format!(
             "no bench is named so; there are: {}",
-            PROGRAMS.iter().map(|p| p.example).collect::<Vec<_>>().join(", ")
+            PROGRAMS.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
         ));
     }
     print!("{}", table(&figures));
