@@ -1,5 +1,6 @@
 """A client that asks for much and reads nothing must not fill the server's memory."""
 
+import contextlib
 import time
 import unittest
 
@@ -21,6 +22,27 @@ class Pressure(unittest.TestCase):
                 grown = server.memory() - before
             self.assertLess(grown, MOST_GROWTH)
             self.assertLess(before, 512 * 1024 * 1024)
+
+    def test_clients_that_stop_reading_do_not_hold_others_up(self):
+        with Server() as server, contextlib.ExitStack() as slow:
+            client = server.client("Slow")
+            for _ in range(8):
+                call = slow.enter_context(client.query(MANY_ROWS, max_row=1000, max_wait=1))
+                next(message for message in call if message.Response)
+            time.sleep(2)
+            started = time.monotonic()
+            self.assertEqual(server.client("Quick").rows("SELECT 1 AS N FROM scope()", seconds=10), [{"N": 1}])
+            self.assertLess(time.monotonic() - started, 5)
+
+    def test_the_server_stops_while_queries_run(self):
+        with Server() as server:
+            client = server.client("Watcher")
+            endless = client.query("SELECT * FROM clock(period=1)", max_row=1000, max_wait=1)
+            with endless as watching, client.query(MANY_ROWS, max_row=1000, max_wait=1) as unread:
+                next(message for message in watching if message.Response)
+                next(message for message in unread if message.Response)
+                server.process.terminate()
+                self.assertEqual(server.process.wait(5), 0)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ impl Outbox {
     /// Sends what has waited long enough, if the channel has room; called by the query's timer.
     pub fn flush_due(&self) {
         // Held by a thread that is sending: then nothing is waiting either.
-        let Some(mut packet) = self.state.try_lock_for(Duration::from_millis(1)) else { return };
+        let Some(mut packet) = self.state.try_lock() else { return };
         let is_due = packet.since.is_some_and(|since| since.elapsed() >= self.max_wait);
         if !is_due {
             return;
@@ -177,9 +177,10 @@ impl Outbox {
         }
     }
 
-    /// When the packet being filled is due; `None` while it is empty.
+    /// When the packet being filled is due; `None` while it is empty or on its way. Never waits: the query's
+    /// thread holds the lock for as long as the client does not read, and the timer runs on a thread that many share.
     pub fn due_in(&self) -> Option<Duration> {
-        let since = self.state.lock().since?;
+        let since = self.state.try_lock()?.since?;
         Some(self.max_wait.saturating_sub(since.elapsed()))
     }
 

@@ -1,6 +1,7 @@
 //! What the calls share, and the listener that serves them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use plugins::world::World;
 use proto::api_server::ApiServer;
@@ -13,6 +14,7 @@ use store::file_store::FileStore;
 use store::revocation::Revocations;
 use store::user::{User, Users};
 use tokio::sync::Semaphore;
+use vql::cancel::Cancel;
 use vql::registry::Registry;
 use vql::value::Value;
 
@@ -25,6 +27,9 @@ pub const MAX_QUERIES: usize = 1024;
 /// The largest request accepted, in bytes: gRPC's own default.
 const MAX_REQUEST: usize = 4 << 20;
 
+/// How long a stopping server waits for running calls.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
 /// State shared by all calls.
 pub struct Server {
     /// Where users are looked up, one after another.
@@ -36,6 +41,8 @@ pub struct Server {
     pub audit: AuditLog,
     pub registry: Arc<Registry>,
     pub world: Arc<World>,
+    /// Set when the server stops: above the flag of every query.
+    pub stopping: Cancel,
     /// The variable `config` of every query.
     pub config: Value,
     pub running: Arc<Semaphore>,
@@ -71,6 +78,18 @@ pub async fn serve(
     incoming: Incoming,
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
+    let stopping = server.stopping.clone();
+    let (begin_end, end_began) = tokio::sync::oneshot::channel();
+    let stop = async move {
+        stop.await;
+        // Running calls are waited for, and endless queries would be waited for in vain.
+        stopping.cancel();
+        let _ = begin_end.send(());
+    };
+    let patience = async move {
+        let _ = end_began.await;
+        tokio::time::sleep(END_PATIENCE).await;
+    };
     let api = ApiServer::new(Service::new(server)).max_decoding_message_size(MAX_REQUEST);
     let v1 = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
@@ -79,7 +98,7 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
         .build_v1alpha();
     let mut builder = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .max_concurrent_streams(256)
         .initial_stream_window_size(1 << 20);
     let mut router = builder.add_service(Named(api));
@@ -88,5 +107,9 @@ pub async fn serve(
         (Ok(v1), Ok(v1alpha)) => router = router.add_service(v1).add_service(v1alpha),
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "no server reflection"),
     }
-    router.serve_with_incoming_shutdown(incoming, stop).await
+    tokio::select! {
+        done = router.serve_with_incoming_shutdown(incoming, stop) => done,
+        // A client that does not read would never take its last packet.
+        () = patience => Ok(()),
+    }
 }

@@ -185,7 +185,7 @@ impl Api for Service {
         let permit = permit.map_err(|_| Status::resource_exhausted("too many queries are running, try again later"))?;
         let (sender, receiver) = mpsc::channel(WAITING_PACKETS);
         let outbox = Arc::new(Outbox::new(sender, args.max_row, args.max_wait, wants_logs(&args)));
-        let cancel = Cancel::new();
+        let cancel = self.server.stopping.child();
         let job = Job {
             server: self.server.clone(),
             request: args,

@@ -15,6 +15,7 @@ use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
 use store::DataDir;
 use tokio::sync::Semaphore;
+use vql::cancel::Cancel;
 use vql::value::Value;
 
 use super::Outcome;
@@ -107,6 +108,7 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     deny(&mut registry, &loaded.config);
     let world = World { events: Some(Arc::new(QueueEvents(events.clone()))), users: HashMap::new(), ..World::of_process() };
     Ok(Server {
+        stopping: Cancel::new(),
         users,
         revocations: Arc::new(revocations),
         events,

@@ -1,3 +1,5 @@
+//! Formatting keeps the meaning and is stable.
+
 use super::format;
 use crate::ast::Program;
 use crate::parser::parse;

@@ -1,3 +1,5 @@
+//! Values as JSON and back.
+
 use super::*;
 use crate::value::Time;
 
