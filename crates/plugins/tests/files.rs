@@ -331,3 +331,13 @@ fn the_host_is_described() {
         rows("SELECT environ(var='PATH') AS path FROM scope()")
     );
 }
+
+#[test]
+fn queries_at_the_end_run_with_the_variables_they_were_given() {
+    let source = "LET X = 5 \
+        SELECT atexit(query={ SELECT log(message='end %v %v', args=[X, Y], dedup=-1) FROM scope() }, env=dict(Y=7)) AS A, \
+        log(message='first') AS B FROM scope()";
+    let outcome = run(source);
+    assert_eq!(outcome.rows, r#"[{"A":true,"B":true}]"#);
+    assert_eq!(outcome.log, ["first", "end 5 7"]);
+}

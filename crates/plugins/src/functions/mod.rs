@@ -1,5 +1,6 @@
 //! The functions that touch the world: one file each, named as the function.
 
+mod atexit;
 mod environ;
 mod expand;
 mod getpid;
@@ -21,6 +22,7 @@ use vql::call::Function;
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
+    &atexit::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
     &getpid::FUNCTION,
