@@ -8,8 +8,10 @@ mod glob;
 pub mod host;
 mod machine;
 pub mod plugins;
+mod text;
 pub mod throttle;
 pub mod world;
+mod xml;
 
 use vql::registry::Registry;
 

@@ -49,6 +49,11 @@ impl World {
         }
     }
 
+    /// An environment variable.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
     /// The world of the query that `scope` belongs to.
     pub fn of<'a>(scope: &Scope<'a>) -> Result<&'a World, Error> {
         scope.world::<Arc<World>>().map(|w| &**w).ok_or_else(|| "this host has no outside world".into())

@@ -1,13 +1,42 @@
 //! The functions that touch the world: one file each, named as the function.
 
+mod atexit;
+mod environ;
+mod expand;
+mod getpid;
 mod hash;
 mod info;
 mod now;
+mod parse_xml;
+mod parse_yaml;
+mod rand;
 mod read_file;
+mod sleep;
 mod stat;
+mod sysinfo;
+mod tempdir;
+mod tempfile;
+mod uuid;
 
 use vql::call::Function;
 
 /// Every function of this folder, by name.
-pub const FUNCTIONS: &[&Function] =
-    &[&hash::FUNCTION, &info::FUNCTION, &now::FUNCTION, &read_file::FUNCTION, &stat::FUNCTION];
+pub const FUNCTIONS: &[&Function] = &[
+    &atexit::FUNCTION,
+    &environ::FUNCTION,
+    &expand::FUNCTION,
+    &getpid::FUNCTION,
+    &hash::FUNCTION,
+    &info::FUNCTION,
+    &now::FUNCTION,
+    &parse_xml::FUNCTION,
+    &parse_yaml::FUNCTION,
+    &rand::FUNCTION,
+    &read_file::FUNCTION,
+    &sleep::FUNCTION,
+    &stat::FUNCTION,
+    &sysinfo::FUNCTION,
+    &tempdir::FUNCTION,
+    &tempfile::FUNCTION,
+    &uuid::FUNCTION,
+];

@@ -1,7 +1,10 @@
 //! What the machine tells about itself, mostly through `/proc`.
 
 pub mod facts;
+pub mod mounts;
 pub mod passwd;
+pub mod process;
+pub mod sockets;
 
 use std::fs::File;
 use std::io::Read;
