@@ -30,7 +30,7 @@ enum Given<'a> {
         /// Array literals, evaluated when the call started; by place, slots first, then the rest.
         early: SmallVec<[(usize, Value); 0]>,
     },
-    /// From a `**` dict.
+    /// From a `**` dict; what `lazy_dict()` left unevaluated is evaluated when asked for.
     Values { slots: Vec<Option<Value>>, rest: Vec<(Name, Value)> },
 }
 
@@ -41,7 +41,7 @@ impl<'a> Args<'a> {
             return Err(Error(message.clone()));
         }
         let given = match &args.splat {
-            Some(splat) => Self::spread(scope, signature, &scope.eval(splat))?,
+            Some(splat) => Self::spread(signature, &scope.eval(splat))?,
             None => Given::Plan { args, early: Self::early(scope, args) },
         };
         Ok(Args { scope, signature, given, memo: &args.memo })
@@ -57,14 +57,14 @@ impl<'a> Args<'a> {
         lists.map(|(i, e)| (i, e.map_or(Value::Null, |e| scope.eval(e)))).collect()
     }
 
-    fn spread(scope: &Scope<'_>, signature: &Signature, splat: &Value) -> Result<Given<'a>, Error> {
+    fn spread(signature: &Signature, splat: &Value) -> Result<Given<'a>, Error> {
         let Value::Dict(dict) = splat else {
             return Err(Error::new(format!("** should be a dict not {}.", splat.type_name())));
         };
         let mut slots = vec![None; signature.args.len()];
         let mut rest = Vec::new();
         for (name, value) in dict.snapshot().iter() {
-            let value = scope.settle(value.clone());
+            let value = value.clone();
             match signature.args.iter().position(|a| a.name == name.as_str()) {
                 Some(i) => slots[i] = Some(value),
                 None if signature.free_form => rest.push((name.clone(), value)),
@@ -98,7 +98,7 @@ impl<'a> Args<'a> {
                     None => self.scope.eval(expr),
                 },
             },
-            Given::Values { slots, .. } => slots[slot].clone().unwrap_or_default(),
+            Given::Values { slots, .. } => self.scope.settle(slots[slot].clone().unwrap_or_default()),
         }
     }
 
@@ -257,7 +257,7 @@ impl<'a> Args<'a> {
                 Some((_, v)) => v.clone(),
                 None => self.scope.eval(&args.rest[i].1),
             },
-            Given::Values { rest, .. } => rest[i].1.clone(),
+            Given::Values { rest, .. } => self.scope.settle(rest[i].1.clone()),
         }
     }
 

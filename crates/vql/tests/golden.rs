@@ -2,27 +2,19 @@
 //! in `golden/README.md`. `GOLDEN=words` runs only the cases whose place or title holds these words.
 
 use std::fmt::Write as _;
-use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use regex::Regex;
-use vql::call::{Flow, Sink, Stop};
-use vql::cancel::Cancel;
-use vql::host::{Host, Level, Spill};
 use vql::json::{self, JsonOptions};
 use vql::permission::{Permission, Permissions};
-use vql::plan::Statement;
-use vql::registry::Registry;
 use vql::schema::Name;
-use vql::scope::Context;
-use vql::session::{Program, Session};
-use vql::value::{Row, Time, Value};
+use vql::value::Value;
 
-/// What a case may take unless it says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(20);
+use common::{Job, Outcome};
+
+mod common;
 
 #[derive(Clone, Debug, Default)]
 struct Case {
@@ -56,132 +48,22 @@ enum Expected {
     Error(String, String),
 }
 
-/// What a run gave.
-#[derive(Debug, Default, PartialEq)]
-struct Outcome {
-    /// One for each SELECT: its rows as texts.
-    results: Vec<Vec<String>>,
-    logs: Vec<String>,
-    /// Place and message.
-    error: Option<(String, String)>,
-    timed_out: bool,
-}
-
-struct TestHost {
-    logs: Arc<Mutex<Vec<String>>>,
-}
-
-impl Host for TestHost {
-    fn log(&self, level: Level, message: &str) {
-        let line = match level {
-            Level::Default => message.to_string(),
-            level => format!("{}:{message}", level.name()),
-        };
-        self.logs.lock().push(line);
-    }
-
-    fn now(&self) -> Time {
-        "2024-05-01T10:00:00Z".parse().unwrap_or_default()
-    }
-
-    fn spill(&self) -> io::Result<Box<dyn Spill>> {
-        Ok(Box::new(Cursor::new(Vec::new())))
-    }
-
-    fn world(&self) -> &(dyn std::any::Any + Send + Sync) {
-        &()
-    }
-}
-
-struct Collect {
-    rows: Vec<String>,
-    max_rows: usize,
-    options: JsonOptions,
-}
-
-impl Sink for Collect {
-    fn row(&mut self, row: &mut Row) -> Flow {
-        let mut text = Vec::new();
-        json::write_row(row, &mut text, &self.options);
-        self.rows.push(String::from_utf8(text).expect("JSON is UTF-8"));
-        if self.rows.len() >= self.max_rows { Err(Stop::Done) } else { Ok(()) }
-    }
-
-    fn value(&mut self, _value: Value) -> Flow {
-        panic!("the outermost SELECT emits rows only");
-    }
-}
-
-fn run(case: &Case, cancel: &Cancel) -> Outcome {
-    let registry = Arc::new(Registry::pure());
-    let logs = Arc::new(Mutex::new(Vec::new()));
-    let mut outcome = Outcome::default();
-    let program = match Program::compile(&case.program, &registry) {
-        Ok(program) => program,
-        Err(e) => {
-            outcome.error = Some((format!("{}:{}", e.line, e.column), e.to_string()));
-            return outcome;
+impl Case {
+    fn job(&self) -> Job {
+        let mut job = Job::new(self.program.as_str());
+        for (name, value) in &self.env {
+            let value = match value {
+                EnvValue::Text(text) => Value::from(text.as_str()),
+                EnvValue::Json(text) => json::parse(text.as_bytes()).expect("@json holds JSON"),
+            };
+            job.env.set(&Name::new(name), value);
         }
-    };
-    let host = Arc::new(TestHost { logs: logs.clone() });
-    let rights = if case.no_rights { Permissions::of(&[Permission::AnyQuery]) } else { Permissions::all() };
-    let mut env = Row::default();
-    for (name, value) in &case.env {
-        let value = match value {
-            EnvValue::Text(text) => Value::from(text.as_str()),
-            EnvValue::Json(text) => json::parse(text.as_bytes()).expect("@json holds JSON"),
-        };
-        env.set(&Name::new(name), value);
-    }
-    let session = Session::new(Arc::new(Context::new(registry, host, rights)), env, cancel.clone());
-    for statement in &program.statements {
-        match statement {
-            Statement::Let(l) => session.define(l),
-            Statement::Select(select) => {
-                let options = JsonOptions { zone: session.scope().zones().print };
-                let mut sink =
-                    Collect { rows: Vec::new(), max_rows: case.max_rows.unwrap_or(100_000), options };
-                if let Err(Stop::Failed(e)) = session.select(select, &mut sink) {
-                    logs.lock().push(format!("FAILED:{e}"));
-                }
-                outcome.results.push(sink.rows);
-            }
+        if self.no_rights {
+            job.rights = Permissions::of(&[Permission::AnyQuery]);
         }
-    }
-    session.close();
-    outcome.logs = std::mem::take(&mut *logs.lock());
-    outcome
-}
-
-/// Runs a case on a thread of its own, so that a panic or an endless loop fails only this case.
-fn run_guarded(case: &Case) -> Result<Outcome, String> {
-    let cancel = Cancel::new();
-    let (sender, receiver) = mpsc::channel();
-    let (own, flag) = (case.clone(), cancel.clone());
-    let worker = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
-        let outcome = run(&own, &flag);
-        let _ = sender.send(outcome);
-    });
-    let worker = worker.map_err(|e| e.to_string())?;
-    let mut timed_out = false;
-    let mut answer = receiver.recv_timeout(case.timeout.unwrap_or(TIMEOUT));
-    if matches!(answer, Err(mpsc::RecvTimeoutError::Timeout)) {
-        timed_out = true;
-        cancel.cancel();
-        answer = receiver.recv_timeout(Duration::from_secs(5));
-    }
-    match answer {
-        Ok(outcome) => Ok(Outcome { timed_out, ..outcome }),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err("does not end, not even when cancelled".to_string()),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            let panic = worker.join().err();
-            let what = panic.as_ref().and_then(|p| {
-                p.downcast_ref::<String>()
-                    .cloned()
-                    .or_else(|| p.downcast_ref::<&str>().map(|s| s.to_string()))
-            });
-            Err(format!("panicked: {}", what.unwrap_or_default()))
-        }
+        job.max_rows = self.max_rows.unwrap_or(job.max_rows);
+        job.timeout = self.timeout.unwrap_or(job.timeout);
+        job
     }
 }
 
@@ -415,7 +297,7 @@ fn golden() {
                 while let Some((i, case)) = Some(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
                     .and_then(|i| Some((i, cases.get(i)?)))
                 {
-                    let diff = match run_guarded(case) {
+                    let diff = match common::run(&case.job()) {
                         Ok(got) => compare(case, &got),
                         Err(e) => format!("  + {e}\n"),
                     };

@@ -124,8 +124,11 @@ impl Scope<'_> {
         args: &[(Name, crate::plan::Expr)],
         strict: bool,
     ) -> Row {
+        if let Some((_, splat)) = args.iter().find(|(name, _)| name.as_str() == "**") {
+            return self.bind_values(name, params, &self.eval(splat), strict);
+        }
         if strict {
-            self.report_arguments(name, params, args);
+            self.report_arguments(name, params, &args.iter().map(|(n, _)| n).collect::<Vec<_>>());
         }
         // The usual call names every parameter, in order: the row can share the schema of the LET.
         if args.len() == params.len() && args.iter().zip(schema.names()).all(|(a, n)| a.0 == *n) {
@@ -136,22 +139,45 @@ impl Scope<'_> {
         for (name, value) in args {
             row.set(name, self.eval(value));
         }
+        self.add_defaults(params, &mut row);
+        row
+    }
+
+    /// Arguments from a `**` dict (section 10.7).
+    fn bind_values(&self, name: &Name, params: &[Param], values: &Value, strict: bool) -> Row {
+        let mut row = match values {
+            Value::Dict(dict) => dict.snapshot(),
+            v => {
+                self.log(Level::Error, format!("{name}: ** should be a dict not {}.", v.type_name()));
+                Row::default()
+            }
+        };
+        if strict {
+            self.report_arguments(name, params, &row.schema.names().iter().collect::<Vec<_>>());
+        }
+        for cell in &mut row.cells {
+            *cell = self.settle(std::mem::take(cell));
+        }
+        self.add_defaults(params, &mut row);
+        row
+    }
+
+    fn add_defaults(&self, params: &[Param], row: &mut Row) {
         for param in params {
             if let (None, Some(default)) = (row.get(&param.name), &param.default) {
                 row.set(&param.name, self.eval(default));
             }
         }
-        row
     }
 
-    fn report_arguments(&self, name: &Name, params: &[Param], args: &[(Name, crate::plan::Expr)]) {
-        for (arg, _) in args {
-            if !params.iter().any(|p| p.name == *arg) {
+    fn report_arguments(&self, name: &Name, params: &[Param], args: &[&Name]) {
+        for arg in args {
+            if !params.iter().any(|p| p.name == **arg) {
                 self.log(Level::Error, format!("Extra unrecognized arg {arg} when calling {name}"));
             }
         }
         for param in params {
-            if param.default.is_none() && !args.iter().any(|(a, _)| *a == param.name) {
+            if param.default.is_none() && !args.iter().any(|a| **a == param.name) {
                 self.log(Level::Error, format!("Missing arg {} when calling {name}", param.name));
             }
         }
