@@ -53,7 +53,7 @@ impl Host for QueryHost {
     }
 
     fn permissions_of(&self, user: &str) -> Option<Permissions> {
-        self.world.users.get(&user.to_lowercase()).copied()
+        self.world.rights_of.as_ref()?(user)
     }
 
     fn world(&self) -> &(dyn Any + Send + Sync) {

@@ -1,6 +1,5 @@
 //! What callables of this crate know of the program they run in.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,9 @@ pub trait Subscription: Send {
     fn next(&mut self, wait: Duration) -> Result<Option<Arc<[u8]>>, Error>;
 }
 
+/// Looks up the rights of a user; `None` if there is no such user.
+pub type Rights = Arc<dyn Fn(&str) -> Option<Permissions> + Send + Sync>;
+
 /// The surroundings of a query: everything a built-in may need besides its arguments.
 #[derive(Default)]
 pub struct World {
@@ -31,8 +33,8 @@ pub struct World {
     /// When the server started.
     pub started: Option<jiff::Timestamp>,
     pub events: Option<Arc<dyn Events>>,
-    /// The rights of each user, by lower-case name (`query(runas=)`).
-    pub users: HashMap<String, Permissions>,
+    /// The rights of a user, for `query(runas=)`.
+    pub rights_of: Option<Rights>,
 }
 
 impl World {

@@ -11,4 +11,4 @@ mod server;
 mod service;
 
 pub use events::QueueEvents;
-pub use server::{MAX_QUERIES, Server, serve};
+pub use server::{MAX_QUERIES, Server, find_user, serve};

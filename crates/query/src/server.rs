@@ -33,7 +33,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 /// State shared by all calls.
 pub struct Server {
     /// Where users are looked up, one after another.
-    pub users: Vec<Users>,
+    pub users: Arc<Vec<Users>>,
     /// A certificate on any of these lists is refused.
     pub revocations: Arc<Vec<Revocations>>,
     pub events: Arc<EventStore>,
@@ -51,12 +51,7 @@ pub struct Server {
 impl Server {
     /// The user of that name.
     pub fn user(&self, name: &str) -> store::Result<Option<Arc<User>>> {
-        for users in &self.users {
-            if let Some(user) = users.find(name)? {
-                return Ok(Some(user));
-            }
-        }
-        Ok(None)
+        find_user(&self.users, name)
     }
 
     /// Whether a certificate was revoked.
@@ -70,6 +65,16 @@ impl Server {
             tracing::error!(%error, operation, principal, "the audit log did not take a line");
         }
     }
+}
+
+/// The user of that name, in the first of these places that knows it.
+pub fn find_user(places: &[Users], name: &str) -> store::Result<Option<Arc<User>>> {
+    for users in places {
+        if let Some(user) = users.find(name)? {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
 }
 
 /// Serves the API until `stop` is done, then lets running calls end.

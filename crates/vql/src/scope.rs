@@ -260,7 +260,7 @@ impl<'a> Scope<'a> {
     /// Whether a further level of nesting is allowed; logs when not. A cancelled query nests no further: recursion
     /// that branches would go on for ever below any limit of depth.
     pub(crate) fn may_nest(&self) -> bool {
-        if self.cancel.is_cancelled() {
+        if self.tick().is_err() {
             return false;
         }
         if self.depth < self.context.limits.depth {

@@ -1,10 +1,12 @@
 //! `harrier config api_client`: a certificate for a program that calls the API.
 
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use serve::config::ApiClient;
+use serve::config::{ApiClient, ServerConfig};
 use store::role::{DEFAULT_CLIENT_GRANT, Grant};
 use vql::permission::Permissions;
 
@@ -33,9 +35,32 @@ pub fn run(args: &Args, config: Option<PathBuf>) -> Outcome {
     let authority = config.authority()?;
     grant(args, &config::data_dir(&config)?)?;
     let issued = authority.issue_client(&args.name, config.certificate_days())?;
-    let client = ApiClient::new(&args.name, issued, config.ca_certificate(), config.connection_string());
+    let address = running_server(&config).unwrap_or_else(|| config.connection_string());
+    let client = ApiClient::new(&args.name, issued, config.ca_certificate(), address);
     write(args, client.to_yaml().as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a server on this data directory listens now, if that is not what its configuration says
+/// (`--api-listen`).
+fn running_server(config: &ServerConfig) -> Option<String> {
+    let dir = config::data_dir(config).ok()?;
+    let listen = std::fs::read_to_string(dir.path().join("run/listen.json")).ok()?;
+    let listen: serde_json::Value = serde_json::from_str(&listen).ok()?;
+    let address: SocketAddr = listen.get("api")?.as_str()?.parse().ok()?;
+    let reachable = if address.ip().is_unspecified() {
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())
+    } else {
+        address
+    };
+    TcpStream::connect_timeout(&reachable, Duration::from_millis(300)).ok()?;
+    let configured = config.connection_string();
+    if !address.ip().is_unspecified() {
+        return Some(address.to_string());
+    }
+    // Bound to every address: the name from the configuration, the port that is really used.
+    let (host, _) = configured.rsplit_once(':')?;
+    Some(format!("{host}:{}", address.port()))
 }
 
 fn grant(args: &Args, dir: &store::DataDir) -> anyhow::Result<()> {

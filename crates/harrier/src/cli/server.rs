@@ -1,6 +1,5 @@
 //! `harrier server`: runs the servers until told to stop.
 
-use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,7 +105,12 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     }
     let mut registry = plugins::registry();
     deny(&mut registry, &loaded.config);
-    let world = World { events: Some(Arc::new(QueueEvents(events.clone()))), users: HashMap::new(), ..World::of_process() };
+    let users = Arc::new(users);
+    let world = World {
+        events: Some(Arc::new(QueueEvents(events.clone()))),
+        rights_of: Some(rights_of(users.clone())),
+        ..World::of_process()
+    };
     Ok(Server {
         stopping: Cancel::new(),
         users,
@@ -118,6 +122,14 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         world: Arc::new(world),
         config: public_config(&loaded.config),
         running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
+    })
+}
+
+/// What `query(runas=)` asks; the server's own identity cannot be taken on.
+fn rights_of(users: Arc<Vec<store::user::Users>>) -> plugins::world::Rights {
+    Arc::new(move |name| {
+        store::user::check_name(name).ok()?;
+        query::find_user(&users, name).ok().flatten().map(|user| user.effective())
     })
 }
 

@@ -1,0 +1,98 @@
+//! The reference pages of functions, plugins and accessors, written from what the callables declare.
+//!
+//! The pages are committed; this test fails while one is stale, and rewrites them with `UPDATE_GENERATED=1`.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use vql::call::{Arg, Platforms, Signature};
+
+const NOTE: &str = "<!-- Written from the source: UPDATE_GENERATED=1 cargo test -p plugins --test reference -->";
+
+/// One callable, as Markdown.
+fn entry(page: &mut String, signature: &Signature, columns: &[&str]) {
+    let _ = writeln!(page, "\n## `{}`\n\n{}", signature.name, signature.doc);
+    if !signature.args.is_empty() {
+        page.push_str("\n| argument | type | | meaning |\n| --- | --- | --- | --- |\n");
+        signature.args.iter().for_each(|arg| argument(page, arg));
+    }
+    if signature.free_form {
+        page.push_str("\nTakes further arguments of any name.\n");
+    }
+    facts(page, signature, columns);
+    for example in signature.examples {
+        let _ = writeln!(page, "\n{}:\n\n```vql\n{}\n```\n```json\n{}\n```", example.title, example.vql, example.result);
+    }
+}
+
+fn argument(page: &mut String, arg: &Arg) {
+    let need = match (arg.required, arg.default) {
+        (true, _) => "required".to_owned(),
+        (false, "") => String::new(),
+        (false, default) => format!("default `{default}`"),
+    };
+    let doc = arg.doc.replace('|', "\\|");
+    let _ = writeln!(page, "| `{}` | {} | {need} | {doc} |", arg.name, arg.ty.name());
+}
+
+fn facts(page: &mut String, signature: &Signature, columns: &[&str]) {
+    if !columns.is_empty() {
+        let _ = writeln!(page, "\nColumns: `{}`.", columns.join("`, `"));
+    }
+    if !signature.permissions.is_empty() {
+        let names: Vec<&str> = signature.permissions.iter().map(|p| p.name()).collect();
+        let _ = writeln!(page, "\nNeeds {}.", names.join(" and "));
+    }
+    if signature.platforms == Platforms::Linux {
+        page.push_str("\nLinux only.\n");
+    }
+}
+
+fn contents(page: &mut String, signatures: &[&Signature]) {
+    for signature in signatures {
+        let _ = writeln!(page, "- [`{0}`](#{0}): {1}", signature.name, signature.doc);
+    }
+}
+
+fn functions() -> String {
+    let all = plugins::registry().functions();
+    let mut page = format!("# Functions\n\n{NOTE}\n\nFunctions are called in expressions: `SELECT f(a=1) FROM scope()`.\n\n");
+    contents(&mut page, &all.iter().map(|f| &f.signature).collect::<Vec<_>>());
+    all.iter().for_each(|f| entry(&mut page, &f.signature, &[]));
+    page
+}
+
+fn plugin_page() -> String {
+    let all = plugins::registry().plugins();
+    let mut page = format!("# Plugins\n\n{NOTE}\n\nPlugins stand after FROM and emit rows: `SELECT * FROM p(a=1)`.\n\n");
+    contents(&mut page, &all.iter().map(|p| &p.signature).collect::<Vec<_>>());
+    all.iter().for_each(|p| entry(&mut page, &p.signature, p.columns));
+    page
+}
+
+fn accessors() -> String {
+    let mut page = format!(
+        "# Accessors\n\n{NOTE}\n\nThe `accessor` argument says how a path is read.\n\n| name | meaning |\n| --- | --- |\n"
+    );
+    for accessor in plugins::accessor::ACCESSORS {
+        let _ = writeln!(page, "| `{}` | {} |", accessor.name(), accessor.doc());
+    }
+    page
+}
+
+#[test]
+fn reference_pages_are_fresh() {
+    let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../docs/reference");
+    let update = std::env::var_os("UPDATE_GENERATED").is_some();
+    for (name, text) in [("functions.md", functions()), ("plugins.md", plugin_page()), ("accessors.md", accessors())] {
+        let path = folder.join(name);
+        if update {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "docs/reference/{name} is stale: run UPDATE_GENERATED=1 cargo test -p plugins --test reference"
+        );
+    }
+}
