@@ -65,8 +65,13 @@ pub fn data_dir(config: &ServerConfig) -> anyhow::Result<DataDir> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
     let temporary = path.with_extension("new");
-    let mut file =
-        File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary).with_context(failed)?;
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .with_context(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(failed)?;
     fs::rename(&temporary, path).with_context(failed)
 }

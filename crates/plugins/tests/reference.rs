@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use vql::call::{Arg, Platforms, Signature};
 
-const NOTE: &str = "<!-- Written from the source: UPDATE_GENERATED=1 cargo test -p plugins --test reference -->";
+const NOTE: &str =
+    "<!-- Written from the source: UPDATE_GENERATED=1 cargo test -p plugins --test reference -->";
 
 /// One callable, as Markdown.
 fn entry(page: &mut String, signature: &Signature, columns: &[&str]) {
@@ -21,7 +22,11 @@ fn entry(page: &mut String, signature: &Signature, columns: &[&str]) {
     }
     facts(page, signature, columns);
     for example in signature.examples {
-        let _ = writeln!(page, "\n{}:\n\n```vql\n{}\n```\n```json\n{}\n```", example.title, example.vql, example.result);
+        let _ = writeln!(
+            page,
+            "\n{}:\n\n```vql\n{}\n```\n```json\n{}\n```",
+            example.title, example.vql, example.result
+        );
     }
 }
 
@@ -56,7 +61,9 @@ fn contents(page: &mut String, signatures: &[&Signature]) {
 
 fn functions() -> String {
     let all = plugins::registry().functions();
-    let mut page = format!("# Functions\n\n{NOTE}\n\nFunctions are called in expressions: `SELECT f(a=1) FROM scope()`.\n\n");
+    let mut page = format!(
+        "# Functions\n\n{NOTE}\n\nFunctions are called in expressions: `SELECT f(a=1) FROM scope()`.\n\n"
+    );
     contents(&mut page, &all.iter().map(|f| &f.signature).collect::<Vec<_>>());
     all.iter().for_each(|f| entry(&mut page, &f.signature, &[]));
     page
@@ -64,7 +71,8 @@ fn functions() -> String {
 
 fn plugin_page() -> String {
     let all = plugins::registry().plugins();
-    let mut page = format!("# Plugins\n\n{NOTE}\n\nPlugins stand after FROM and emit rows: `SELECT * FROM p(a=1)`.\n\n");
+    let mut page =
+        format!("# Plugins\n\n{NOTE}\n\nPlugins stand after FROM and emit rows: `SELECT * FROM p(a=1)`.\n\n");
     contents(&mut page, &all.iter().map(|p| &p.signature).collect::<Vec<_>>());
     all.iter().for_each(|p| entry(&mut page, &p.signature, p.columns));
     page
@@ -84,7 +92,9 @@ fn accessors() -> String {
 fn reference_pages_are_fresh() {
     let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../docs/reference");
     let update = std::env::var_os("UPDATE_GENERATED").is_some();
-    for (name, text) in [("functions.md", functions()), ("plugins.md", plugin_page()), ("accessors.md", accessors())] {
+    for (name, text) in
+        [("functions.md", functions()), ("plugins.md", plugin_page()), ("accessors.md", accessors())]
+    {
         let path = folder.join(name);
         if update {
             std::fs::write(&path, &text).unwrap();

@@ -122,7 +122,10 @@ impl Outbox {
         let name = packet.query.as_ref().map_or("", |q| q.name.as_str());
         let seconds = self.started.elapsed().as_secs();
         let size = size_text(packet.text.len() + 1);
-        format!("Time {seconds}: {name}: Sending response part {} {size} ({} rows).\n", packet.part, packet.rows)
+        format!(
+            "Time {seconds}: {name}: Sending response part {} {size} ({} rows).\n",
+            packet.part, packet.rows
+        )
     }
 
     /// The packet as a response; an empty one takes its place.
@@ -135,7 +138,8 @@ impl Outbox {
         text.push(b']');
         let response = VqlResponse {
             // The encoder writes valid UTF-8 only; checking costs little beside encoding.
-            response: String::from_utf8(text).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
+            response: String::from_utf8(text)
+                .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
             columns: std::mem::take(&mut packet.columns),
             query: packet.query.clone(),
             query_id: packet.query_id,

@@ -113,7 +113,11 @@ impl Job {
                 }
             };
             if flow.is_err() || self.cancel.is_cancelled() {
-                return if self.timed_out.load(Ordering::Relaxed) { Ending::TimedOut } else { Ending::Cancelled };
+                return if self.timed_out.load(Ordering::Relaxed) {
+                    Ending::TimedOut
+                } else {
+                    Ending::Cancelled
+                };
             }
         }
         Ending::Finished
@@ -174,7 +178,10 @@ impl Job {
         let mut details = Map::new();
         details.insert("arg".into(), json!({ "Query": queries }));
         details.insert("user".into(), json!(self.principal));
-        details.insert("org".into(), json!(if self.request.org_id.is_empty() { "root" } else { &self.request.org_id }));
+        details.insert(
+            "org".into(),
+            json!(if self.request.org_id.is_empty() { "root" } else { &self.request.org_id }),
+        );
         details.insert("peer".into(), json!(self.peer));
         details
     }

@@ -182,7 +182,8 @@ impl Api for Service {
             return Err(Status::unknown("Query should be specified."));
         }
         let permit = self.server.running.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Status::resource_exhausted("too many queries are running, try again later"))?;
+        let permit = permit
+            .map_err(|_| Status::resource_exhausted("too many queries are running, try again later"))?;
         let (sender, receiver) = mpsc::channel(WAITING_PACKETS);
         let outbox = Arc::new(Outbox::new(sender, args.max_row, args.max_wait, wants_logs(&args)));
         let cancel = self.server.stopping.child();
@@ -201,7 +202,10 @@ impl Api for Service {
         Ok(Response::new(Responses { stream: ReceiverStream::new(receiver), cancel }))
     }
 
-    async fn vfs_get_buffer(&self, request: Request<VfsFileBuffer>) -> Result<Response<VfsFileBuffer>, Status> {
+    async fn vfs_get_buffer(
+        &self,
+        request: Request<VfsFileBuffer>,
+    ) -> Result<Response<VfsFileBuffer>, Status> {
         let caller = self.caller(&request)?;
         if !caller.user.effective().has(Permission::ReadResults) {
             return Err(self.denied(&caller, "VFSGetBuffer", "User is not allowed to view the VFS.".into()));
@@ -237,13 +241,17 @@ impl Api for Service {
         let caller = self.caller(&request)?;
         let args = request.into_inner();
         let queue = args.query.map(|q| q.name).unwrap_or_default();
-        let objects = serde_json::from_str(&args.response)
-            .map_err(|e| Status::invalid_argument(format!("Response should be a JSON array of objects: {e}")))?;
+        let objects = serde_json::from_str(&args.response).map_err(|e| {
+            Status::invalid_argument(format!("Response should be a JSON array of objects: {e}"))
+        })?;
         self.push(&caller, &queue, Rows::Objects(objects), true).await?;
         Ok(Response::new(()))
     }
 
-    async fn check(&self, _request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        _request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
     }
 }

@@ -36,7 +36,11 @@ enum Given<'a> {
 
 impl<'a> Args<'a> {
     /// Arguments as compiled; a `**` dict among them is checked here.
-    pub fn new(scope: &'a Scope<'a>, signature: &'static Signature, args: &'a CallArgs) -> Result<Self, Error> {
+    pub fn new(
+        scope: &'a Scope<'a>,
+        signature: &'static Signature,
+        args: &'a CallArgs,
+    ) -> Result<Self, Error> {
         if let Some(message) = &args.broken {
             return Err(Error(message.clone()));
         }
@@ -144,7 +148,9 @@ impl<'a> Args<'a> {
         match self.value(slot) {
             Value::Null => Ok(default),
             Value::UInt(u) => Ok(u),
-            v => convert::to_int_arg(&v).map(|i| i.max(0) as u64).ok_or_else(|| self.ill_typed(slot, "int", &v)),
+            v => convert::to_int_arg(&v)
+                .map(|i| i.max(0) as u64)
+                .ok_or_else(|| self.ill_typed(slot, "int", &v)),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::ast::{self, ArgValue, ColumnValue, ExprKind, LogicOp};
 use crate::call::{Signature, Type};
 use crate::canonical;
 use crate::plan::{
-    Access, Arith, CallArgs, CallSymbol, Column, Expr, From, FunctionCall, Let, LetBody, Match, OrderBy, Param,
-    PluginCall, Select, Statement, Step, StoredExpr, StoredQuery, Symbol,
+    Access, Arith, CallArgs, CallSymbol, Column, Expr, From, FunctionCall, Let, LetBody, Match, OrderBy,
+    Param, PluginCall, Select, Statement, Step, StoredExpr, StoredQuery, Symbol,
 };
 use crate::registry::Registry;
 use crate::schema::{Name, Schema};
@@ -100,10 +100,10 @@ impl<'a> Compiler<'a> {
             from: self.from(&s.from),
             filter,
             group_by,
-            order_by: s.order_by.as_ref().map(|o| OrderBy {
-                column: Name::new(&o.column.name),
-                descending: o.descending,
-            }),
+            order_by: s
+                .order_by
+                .as_ref()
+                .map(|o| OrderBy { column: Name::new(&o.column.name), descending: o.descending }),
             limit: s.limit.as_ref().map(|l| l.count),
         }
     }
@@ -141,7 +141,13 @@ impl<'a> Compiler<'a> {
 
     fn anonymous(&self, s: &ast::Select) -> Arc<StoredQuery> {
         let select = Arc::new(self.select(s));
-        Arc::new(StoredQuery { name: None, params: Box::new([]), schema: Schema::empty(), select, bound: None })
+        Arc::new(StoredQuery {
+            name: None,
+            params: Box::new([]),
+            schema: Schema::empty(),
+            select,
+            bound: None,
+        })
     }
 
     /// Puts arguments into the declared slots; what cannot work becomes the line to log.
@@ -314,7 +320,12 @@ fn scope_probe(mut steps: Vec<Step>) -> Expr {
         Step::Member(name) => Some(name),
         _ => None,
     });
-    let probe = Expr::Symbol(Box::new(Symbol { path: path.collect(), alias: None, quiet: true, reported: Default::default() }));
+    let probe = Expr::Symbol(Box::new(Symbol {
+        path: path.collect(),
+        alias: None,
+        quiet: true,
+        reported: Default::default(),
+    }));
     match rest.is_empty() {
         true => probe,
         false => Expr::Access(Box::new(Access { base: probe, steps: rest.into() })),
@@ -329,8 +340,10 @@ fn keep_last(columns: Vec<Column>) -> (Box<[Column]>, Arc<Schema>, Box<[usize]>)
     };
     let names: Vec<Option<Name>> = columns.iter().map(name_of).collect();
     let is_last = |i: usize| names[i].is_none() || !names[i + 1..].contains(&names[i]);
-    let kept: Vec<Column> = columns.into_iter().enumerate().filter(|(i, _)| is_last(*i)).map(|(_, c)| c).collect();
-    let named: Vec<(usize, Name)> = kept.iter().enumerate().filter_map(|(i, c)| Some((i, name_of(c)?))).collect();
+    let kept: Vec<Column> =
+        columns.into_iter().enumerate().filter(|(i, _)| is_last(*i)).map(|(_, c)| c).collect();
+    let named: Vec<(usize, Name)> =
+        kept.iter().enumerate().filter_map(|(i, c)| Some((i, name_of(c)?))).collect();
     let aliases = Schema::of(named.iter().map(|(_, n)| n.clone()));
     (kept.into(), aliases, named.into_iter().map(|(i, _)| i).collect())
 }

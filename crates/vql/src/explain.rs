@@ -39,7 +39,9 @@ pub fn requested(source: &str) -> String {
 fn source(from: &From) -> String {
     match from {
         From::Plugin(call) => format!("scan plugin {}()", call.plugin.signature.name),
-        From::Name(call) => format!("scan {}", call.symbol.path.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(".")),
+        From::Name(call) => {
+            format!("scan {}", call.symbol.path.iter().map(|n| n.as_str()).collect::<Vec<_>>().join("."))
+        }
     }
 }
 

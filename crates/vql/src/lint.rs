@@ -7,7 +7,9 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::ast::{Arg, ArgValue, ColumnValue, Expr, ExprKind, LetBody, List, Program, Select, Source, Statement, Symbol};
+use crate::ast::{
+    Arg, ArgValue, ColumnValue, Expr, ExprKind, LetBody, List, Program, Select, Source, Statement, Symbol,
+};
 use crate::call::Signature;
 use crate::parser;
 use crate::registry::Registry;
@@ -124,7 +126,10 @@ impl Linter<'_> {
             Some(plugin) => self.call(&plugin.signature, args, from.span),
             None => {
                 let message = match self.registry.function(&name.name) {
-                    Some(_) => format!("{0} is a function, not a plugin: call it in a column, SELECT {0}(…) FROM scope()", name.name),
+                    Some(_) => format!(
+                        "{0} is a function, not a plugin: call it in a column, SELECT {0}(…) FROM scope()",
+                        name.name
+                    ),
                     None => format!("plugin {} is not known", name.name),
                 };
                 self.report(Severity::Warning, name.span, message);
@@ -141,14 +146,22 @@ impl Linter<'_> {
             let known = signature.args.iter().any(|a| a.name == arg.name.name);
             if !known && !signature.free_form {
                 let names: Vec<&str> = signature.args.iter().map(|a| a.name).collect();
-                let message =
-                    format!("{} has no argument {}; it takes {}", signature.name, arg.name.name, names.join(", "));
+                let message = format!(
+                    "{} has no argument {}; it takes {}",
+                    signature.name,
+                    arg.name.name,
+                    names.join(", ")
+                );
                 self.report(Severity::Error, arg.name.span, message);
             }
         }
         for wanted in signature.args.iter().filter(|a| a.required) {
             if !args.iter().any(|a| a.name.name == wanted.name) {
-                self.report(Severity::Error, span, format!("{} needs the argument {}", signature.name, wanted.name));
+                self.report(
+                    Severity::Error,
+                    span,
+                    format!("{} needs the argument {}", signature.name, wanted.name),
+                );
             }
         }
     }
@@ -171,11 +184,17 @@ impl Linter<'_> {
 
     fn expr_kind(&mut self, e: &Expr) {
         match &e.kind {
-            ExprKind::Null | ExprKind::Bool { .. } | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::String { .. } => {}
+            ExprKind::Null
+            | ExprKind::Bool { .. }
+            | ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::String { .. } => {}
             ExprKind::Symbol(s) => self.symbol(s),
             ExprKind::Paren(list) | ExprKind::List(list) => self.list(list),
             ExprKind::Not(e) | ExprKind::Member { base: e, .. } => self.expr(e),
-            ExprKind::And { terms, .. } | ExprKind::Or { terms, .. } => terms.iter().for_each(|t| self.expr(t)),
+            ExprKind::And { terms, .. } | ExprKind::Or { terms, .. } => {
+                terms.iter().for_each(|t| self.expr(t))
+            }
             ExprKind::Compare { left, right, .. } | ExprKind::Arith { left, right, .. } => {
                 self.expr(left);
                 self.expr(right);
@@ -219,24 +238,26 @@ mod tests {
 
     #[test]
     fn a_sound_program_has_no_problems() {
-        let source = "LET f(x) = x + 1\nSELECT f(x=_value) AS Y FROM range(end=5) WHERE if(condition=_value, then=1)";
+        let source =
+            "LET f(x) = x + 1\nSELECT f(x=_value) AS Y FROM range(end=5) WHERE if(condition=_value, then=1)";
         assert_eq!(found(source), Vec::<String>::new());
     }
 
     #[test]
     fn wrong_arguments_are_errors_with_their_place() {
-        assert_eq!(found("SELECT 1 FROM range(end=5, stop=1)"), [
-            "1:28: range has no argument stop; it takes start, end, step"
-        ]);
+        assert_eq!(
+            found("SELECT 1 FROM range(end=5, stop=1)"),
+            ["1:28: range has no argument stop; it takes start, end, step"]
+        );
         assert_eq!(found("SELECT\n  if(then=1) FROM scope()"), ["2:3: if needs the argument condition"]);
     }
 
     #[test]
     fn unknown_names_are_warnings() {
-        assert_eq!(found("SELECT nosuch(a=1) FROM nosuch()"), [
-            "1:8: warning: function nosuch is not known",
-            "1:25: warning: plugin nosuch is not known",
-        ]);
+        assert_eq!(
+            found("SELECT nosuch(a=1) FROM nosuch()"),
+            ["1:8: warning: function nosuch is not known", "1:25: warning: plugin nosuch is not known",]
+        );
     }
 
     #[test]

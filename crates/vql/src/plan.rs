@@ -7,8 +7,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::args::Memo;
-use crate::call::{Function, Plugin};
 use crate::ast::{ArithOp, CompareOp};
+use crate::call::{Function, Plugin};
 use crate::schema::{Name, Schema};
 use crate::value::{Row, Value};
 
@@ -86,9 +86,15 @@ pub struct Select {
 #[derive(Debug)]
 pub enum Column {
     Star,
-    Expr { name: Name, value: Expr },
+    Expr {
+        name: Name,
+        value: Expr,
+    },
     /// `{ SELECT … } AS name`: reduced to a cell (section 6.2).
-    Select { name: Name, query: Arc<Select> },
+    Select {
+        name: Name,
+        query: Arc<Select>,
+    },
 }
 
 #[derive(Debug)]
@@ -123,7 +129,10 @@ pub enum Expr {
     Negate(Box<Expr>),
     List(Box<[Expr]>),
     Query(Arc<StoredQuery>),
-    And { terms: Box<[Expr]>, last_value: bool },
+    And {
+        terms: Box<[Expr]>,
+        last_value: bool,
+    },
     /// Each term with whether `||` stands before it.
     Or(Box<[(bool, Expr)]>),
     Not(Box<Expr>),

@@ -113,14 +113,16 @@ impl<'a> Collector<'a> {
     /// Adds a row; true when this is the first that went to the file.
     pub fn push(&mut self, row: Value) -> Result<bool, Error> {
         self.rows.count += 1;
-        if self.rows.spilled.is_none() && self.rows.memory.len() < self.limit && self.bytes < self.bytes_limit {
+        if self.rows.spilled.is_none() && self.rows.memory.len() < self.limit && self.bytes < self.bytes_limit
+        {
             self.bytes += row.weight();
             self.rows.memory.push(row);
             return Ok(false);
         }
         let first = self.rows.spilled.is_none();
         if first {
-            let file = self.host.spill().map_err(|e| Error::new(format!("cannot make a temporary file: {e}")))?;
+            let file =
+                self.host.spill().map_err(|e| Error::new(format!("cannot make a temporary file: {e}")))?;
             self.rows.spilled = Some(Mutex::new(Spilled { file, places: vec![0] }));
         }
         let before = self.buffer.len();
@@ -138,7 +140,8 @@ impl<'a> Collector<'a> {
     fn flush(&mut self) -> Result<(), Error> {
         if let Some(spilled) = &mut self.rows.spilled {
             let file = &mut spilled.get_mut().file;
-            file.write_all(&self.buffer).map_err(|e| Error::new(format!("cannot write a temporary file: {e}")))?;
+            file.write_all(&self.buffer)
+                .map_err(|e| Error::new(format!("cannot write a temporary file: {e}")))?;
         }
         self.buffer.clear();
         Ok(())

@@ -98,7 +98,8 @@ impl Session {
         let scope = self.scope();
         if l.has_params {
             let name = &l.name;
-            let line = format!("Expression {name} takes parameters but is materialized! Did you mean to use '='? ");
+            let line =
+                format!("Expression {name} takes parameters but is materialized! Did you mean to use '='? ");
             scope.log(Level::Warn, line);
         }
         match scope.settle(stored.clone()) {

@@ -20,8 +20,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::dict::Dict;
-use crate::plan::{StoredExpr, StoredQuery};
 use crate::path::OsPath;
+use crate::plan::{StoredExpr, StoredQuery};
 use crate::rows::Rows;
 use crate::schema::{Name, Schema};
 use crate::text::Text;

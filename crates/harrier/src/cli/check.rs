@@ -68,7 +68,8 @@ fn artifact(text: &str, registry: Option<&vql::registry::Registry>) -> Vec<Probl
     let artifact: Artifact = match serde_saphyr::from_str_with_options(text, options) {
         Ok(artifact) => artifact,
         Err(error) => {
-            let (line, column) = error.location().map_or((1, 1), |l| (l.line() as usize, l.column() as usize));
+            let (line, column) =
+                error.location().map_or((1, 1), |l| (l.line() as usize, l.column() as usize));
             let message = error.without_snippet().to_string();
             return vec![Problem::error(line, column, message.lines().next().unwrap_or_default())];
         }

@@ -88,7 +88,8 @@ impl<W: Write> Printer<W> {
             self.csv_line(&names)?;
             self.columns = names;
         }
-        let cells: Vec<String> = self.columns.iter().map(|n| row.get(n).map_or(String::new(), cell_text)).collect();
+        let cells: Vec<String> =
+            self.columns.iter().map(|n| row.get(n).map_or(String::new(), cell_text)).collect();
         self.csv_line(&cells)
     }
 
@@ -114,7 +115,7 @@ impl<W: Write> Printer<W> {
             return Ok(());
         }
         let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY.into());
+        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
         table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
         if let Some(width) = self.width {
             table.set_width(width);

@@ -92,7 +92,8 @@ fn sources(args: &Args) -> anyhow::Result<Vec<Source>> {
         sources.push(Source { origin, text: text.clone() });
     }
     for path in &args.file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         sources.push(Source { origin: path.display().to_string(), text });
     }
     if sources.is_empty() {
@@ -206,7 +207,11 @@ fn remote(args: &Args, path: &PathBuf, sources: &[Source], mut printer: Out) -> 
             .iter()
             .map(|s| VqlRequest { name: s.origin.clone(), vql: remote_text(args, &s.text) })
             .collect(),
-        env: args.env.iter().map(|(k, v)| VqlEnv { key: k.clone(), value: v.clone(), ..VqlEnv::default() }).collect(),
+        env: args
+            .env
+            .iter()
+            .map(|(k, v)| VqlEnv { key: k.clone(), value: v.clone(), ..VqlEnv::default() })
+            .collect(),
         max_row: 1000,
         max_wait: 1,
         timeout: args.timeout,
@@ -216,7 +221,8 @@ fn remote(args: &Args, path: &PathBuf, sources: &[Source], mut printer: Out) -> 
     runtime.block_on(async {
         let channel = serve::channel::connect(&client).await?;
         let mut api = proto::api_client::ApiClient::new(channel).max_decoding_message_size(1 << 30);
-        let stream = api.query(request).await.map_err(|s| anyhow::anyhow!("{}: {}", s.code(), s.message()))?;
+        let stream =
+            api.query(request).await.map_err(|s| anyhow::anyhow!("{}: {}", s.code(), s.message()))?;
         print_stream(stream.into_inner(), &mut printer).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -226,7 +232,10 @@ fn remote_text(args: &Args, text: &str) -> String {
     if args.explain { vql::explain::requested(text) } else { text.to_owned() }
 }
 
-async fn print_stream(mut stream: tonic::Streaming<proto::VqlResponse>, printer: &mut Out) -> anyhow::Result<()> {
+async fn print_stream(
+    mut stream: tonic::Streaming<proto::VqlResponse>,
+    printer: &mut Out,
+) -> anyhow::Result<()> {
     // Packets of one statement carry its numbers; a change of them begins the next.
     let mut current = None;
     while let Some(packet) =
@@ -260,5 +269,6 @@ async fn print_stream(mut stream: tonic::Streaming<proto::VqlResponse>, printer:
 
 /// Log lines about the transport, which say nothing about the query.
 fn is_chatter(line: &str) -> bool {
-    line.starts_with("Starting query execution.") || (line.starts_with("Time ") && line.contains(": Sending response part "))
+    line.starts_with("Starting query execution.")
+        || (line.starts_with("Time ") && line.contains(": Sending response part "))
 }

@@ -54,7 +54,8 @@ fn log_to_stderr() {
 
 fn load(args: &Args, config: Option<PathBuf>) -> anyhow::Result<(Loaded, DataDir)> {
     let Some(path) = config else {
-        let dir = args.data_dir.as_ref().context("where is the data? Give --data-dir DIR (made when missing)")?;
+        let dir =
+            args.data_dir.as_ref().context("where is the data? Give --data-dir DIR (made when missing)")?;
         let dir = DataDir::open(dir)?;
         let (loaded, is_new) = config::in_data_dir(&dir)?;
         if is_new {
@@ -142,10 +143,8 @@ fn deny(registry: &mut vql::registry::Registry, config: &ServerConfig) {
 /// What queries may see of the configuration: nothing secret.
 fn public_config(config: &ServerConfig) -> Value {
     let urls = config.client.iter().flat_map(|c| &c.server_urls).map(|u| Value::from(u.as_str())).collect();
-    let version = Value::dict([
-        ("name", Value::from("harrier")),
-        ("version", Value::from(env!("CARGO_PKG_VERSION"))),
-    ]);
+    let version =
+        Value::dict([("name", Value::from("harrier")), ("version", Value::from(env!("CARGO_PKG_VERSION")))]);
     Value::dict([("server_urls", Value::list(urls)), ("version", version)])
 }
 

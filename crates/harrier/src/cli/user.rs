@@ -74,7 +74,8 @@ fn grant(args: &GrantArgs, dir: &DataDir) -> anyhow::Result<()> {
         names.extend(policy.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name));
     }
     let known = |name: &String| {
-        Permission::from_name(name).with_context(|| format!("{name} is no permission; see harrier user show --help"))
+        Permission::from_name(name)
+            .with_context(|| format!("{name} is no permission; see harrier user show --help"))
     };
     let permissions: Permissions = names.iter().map(known).collect::<anyhow::Result<_>>()?;
     if args.role.is_empty() && permissions == Permissions::NONE {
@@ -111,11 +112,16 @@ fn revoke(dir: &DataDir, certificate: &str, reason: &str) -> anyhow::Result<()> 
     let entry = match std::fs::read_to_string(certificate) {
         Ok(text) => {
             let pem = serve::config::ApiClient::parse(&text).map(|client| client.client_cert).unwrap_or(text);
-            let identity = PeerIdentity::of_pem(&pem).with_context(|| format!("{certificate} holds no certificate"))?;
+            let identity =
+                PeerIdentity::of_pem(&pem).with_context(|| format!("{certificate} holds no certificate"))?;
             Revoked {
                 serial: identity.serial,
                 fingerprint: identity.fingerprint,
-                reason: if reason.is_empty() { format!("certificate of {}", identity.name) } else { reason.into() },
+                reason: if reason.is_empty() {
+                    format!("certificate of {}", identity.name)
+                } else {
+                    reason.into()
+                },
                 ..Revoked::default()
             }
         }

@@ -144,7 +144,8 @@ impl Scope<'_> {
         }
         let target = self.eval(&m.target);
         let regex = m.memo.get(0, &pattern, |p| {
-            value::regex::compile(p, true).inspect_err(|e| self.log(Level::Default, format!("Compile regexp: {e}")))
+            value::regex::compile(p, true)
+                .inspect_err(|e| self.log(Level::Default, format!("Compile regexp: {e}")))
         });
         regex.is_ok_and(|regex| value::regex::matches(&target, &regex))
     }

@@ -135,7 +135,9 @@ impl<'a> Groups<'a> {
     fn place(&mut self) -> Option<usize> {
         match self.table.find(&self.text) {
             Some(at) => Some(at),
-            None if self.overflow.is_none() && self.table.bytes < self.scope.context().limits.operator_bytes => {
+            None if self.overflow.is_none()
+                && self.table.bytes < self.scope.context().limits.operator_bytes =>
+            {
                 Some(self.table.insert(&self.text))
             }
             None => None,

@@ -23,7 +23,9 @@ impl LazyRow<'_> {
     }
 
     pub(crate) fn cell(&self, i: usize) -> Value {
-        self.cells[i].get_or_init(|| self.scope.eval_column(&self.select.columns[self.select.alias_columns[i]])).clone()
+        self.cells[i]
+            .get_or_init(|| self.scope.eval_column(&self.select.columns[self.select.alias_columns[i]]))
+            .clone()
     }
 
     /// All columns, evaluated.

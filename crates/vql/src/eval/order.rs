@@ -121,7 +121,8 @@ impl<'a> Sorter<'a> {
     pub fn finish(mut self, sink: &mut dyn Sink) -> Flow {
         let any = !self.rows.is_empty() || !self.runs.is_empty();
         if any && !self.found {
-            self.scope.log(Level::Default, format!("Order by column {} not present in row", self.order.column));
+            self.scope
+                .log(Level::Default, format!("Order by column {} not present in row", self.order.column));
         }
         if self.runs.is_empty() {
             self.sort();
@@ -235,7 +236,9 @@ impl Run {
         }
         let mut bytes = vec![0; u64::from_le_bytes(length) as usize];
         self.file.read_exact(&mut bytes).map_err(failed)?;
-        let Value::Dict(dict) = codec::read(&mut &bytes[..])? else { return Err("ORDER BY: damaged run".into()) };
+        let Value::Dict(dict) = codec::read(&mut &bytes[..])? else {
+            return Err("ORDER BY: damaged run".into());
+        };
         let row = dict.snapshot();
         let key = row.get(&order.column).cloned().unwrap_or_default();
         self.next = Some((key, row));

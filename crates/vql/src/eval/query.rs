@@ -158,7 +158,10 @@ impl Scope<'_> {
 }
 
 fn too_large(limit: usize) -> Error {
-    Error::new(format!("a list of rows exceeds {} MiB and was cut; use the query after FROM to stream it", limit >> 20))
+    Error::new(format!(
+        "a list of rows exceeds {} MiB and was cut; use the query after FROM to stream it",
+        limit >> 20
+    ))
 }
 
 /// A row of exactly one column is that column's value.

@@ -150,7 +150,8 @@ pub(super) struct Columns<'a> {
 impl<'a> Columns<'a> {
     pub fn new(scope: &'a Scope<'a>, select: &'a Select) -> Self {
         let lazy = select.filter.is_some() || select.group_by.is_some();
-        let cells = if lazy { select.aliases.names().iter().map(|_| OnceLock::new()).collect() } else { Vec::new() };
+        let cells =
+            if lazy { select.aliases.names().iter().map(|_| OnceLock::new()).collect() } else { Vec::new() };
         Columns { scope, select, cells, shape: None, out: Row::new(select.aliases.clone()) }
     }
 

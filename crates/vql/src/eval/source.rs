@@ -77,7 +77,9 @@ impl Scope<'_> {
             line += &format!("Did you mean {}? ", alike.join(" "));
         }
         if registry.function(&name).is_some() {
-            line += &format!("There is a VQL function called \"{name}\", call it in a column: SELECT {name}(…) FROM scope()");
+            line += &format!(
+                "There is a VQL function called \"{name}\", call it in a column: SELECT {name}(…) FROM scope()"
+            );
         }
         self.log(Level::Error, line.trim_end());
     }

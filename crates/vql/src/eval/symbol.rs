@@ -204,7 +204,8 @@ impl Scope<'_> {
             super::with_stack(|| match function.run {
                 FunctionBody::Plain(run) => run(&args),
                 FunctionBody::Aggregate(update) => {
-                    let inputs: Vec<Value> = (0..function.signature.args.len()).map(|i| args.value(i)).collect();
+                    let inputs: Vec<Value> =
+                        (0..function.signature.args.len()).map(|i| args.value(i)).collect();
                     self.aggregate(call.site, |state| update(self, state, &inputs))
                 }
             })

@@ -10,7 +10,11 @@ pub const FUNCTION: Function = Function {
         doc: "A dict whose values are evaluated only when they are used.",
         category: Category::Language,
         free_form: true,
-        examples: &[Example::new("Pass arguments on", "format(`**`=lazy_dict(format='%v!', args=5))", r#""5!""#)],
+        examples: &[Example::new(
+            "Pass arguments on",
+            "format(`**`=lazy_dict(format='%v!', args=5))",
+            r#""5!""#,
+        )],
         ..Signature::NEW
     },
     on_error: OnError::Null,

@@ -18,13 +18,22 @@ pub const FUNCTION: Function = Function {
         category: Category::Language,
         args: &[
             Arg::required("message", Type::Str, "The line, or a format when args is given."),
-            Arg::optional("dedup", Type::Int, "Seconds for which the same message is not repeated; -1: always write.")
-                .with_default("60"),
+            Arg::optional(
+                "dedup",
+                Type::Int,
+                "Seconds for which the same message is not repeated; -1: always write.",
+            )
+            .with_default("60"),
             Arg::optional("args", Type::Any, "What the format refers to."),
-            Arg::optional("level", Type::Str, "DEFAULT, ERROR, WARN, INFO, DEBUG or ALERT.").with_default("DEFAULT"),
+            Arg::optional("level", Type::Str, "DEFAULT, ERROR, WARN, INFO, DEBUG or ALERT.")
+                .with_default("DEFAULT"),
         ],
         version: 2,
-        examples: &[Example::new("It returns TRUE", "log(message='checked %v', args=5, level='DEBUG')", "true")],
+        examples: &[Example::new(
+            "It returns TRUE",
+            "log(message='checked %v', args=5, level='DEBUG')",
+            "true",
+        )],
         ..Signature::NEW
     },
     on_error: OnError::False,

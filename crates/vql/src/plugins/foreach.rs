@@ -28,7 +28,8 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::required("row", Type::Lazy, "A query, a list, a dict or a scalar to iterate over."),
             Arg::optional("query", Type::Query, "Run for each row, with the row's columns as variables."),
             Arg::optional("async", Type::Bool, "Run up to 100 queries at a time."),
-            Arg::optional("workers", Type::Int, "Run so many queries at a time; output is unordered.").with_default("1"),
+            Arg::optional("workers", Type::Int, "Run so many queries at a time; output is unordered.")
+                .with_default("1"),
             Arg::optional("column", Type::Str, "Iterate over the values of this column of each row."),
         ],
         examples: &[
@@ -37,7 +38,11 @@ pub const PLUGIN: Plugin = Plugin {
                 "SELECT * FROM foreach(row=(1, 2), query={ SELECT _value * 10 AS X FROM scope() })",
                 r#"[{"X":10},{"X":20}]"#,
             ),
-            Example::new("Without a query", "SELECT * FROM foreach(row=[dict(a=1), dict(a=2)])", r#"[{"a":1},{"a":2}]"#),
+            Example::new(
+                "Without a query",
+                "SELECT * FROM foreach(row=[dict(a=1), dict(a=2)])",
+                r#"[{"a":1},{"a":2}]"#,
+            ),
             Example::new(
                 "One column",
                 "SELECT * FROM foreach(row=dict(a=dict(b=5)), column='a')",

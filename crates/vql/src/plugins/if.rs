@@ -16,9 +16,21 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::optional("else", Type::Query, "Run when it is not."),
         ],
         examples: &[
-            Example::new("A branch", "SELECT * FROM if(condition=1, then={ SELECT 2 AS X FROM scope() })", r#"[{"X":2}]"#),
-            Example::new("A list instead of a query", "SELECT * FROM if(condition=0, then=1, else=(5, 6))", r#"[{"_value":5},{"_value":6}]"#),
-            Example::new("No branch, no rows", "SELECT * FROM if(condition=FALSE, then={ SELECT 2 AS X FROM scope() })", "[]"),
+            Example::new(
+                "A branch",
+                "SELECT * FROM if(condition=1, then={ SELECT 2 AS X FROM scope() })",
+                r#"[{"X":2}]"#,
+            ),
+            Example::new(
+                "A list instead of a query",
+                "SELECT * FROM if(condition=0, then=1, else=(5, 6))",
+                r#"[{"_value":5},{"_value":6}]"#,
+            ),
+            Example::new(
+                "No branch, no rows",
+                "SELECT * FROM if(condition=FALSE, then={ SELECT 2 AS X FROM scope() })",
+                "[]",
+            ),
         ],
         ..Signature::NEW
     },

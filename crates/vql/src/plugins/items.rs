@@ -11,9 +11,21 @@ pub const PLUGIN: Plugin = Plugin {
         category: Category::Data,
         args: &[Arg::optional("item", Type::Any, "What to take apart.")],
         examples: &[
-            Example::new("A dict", "SELECT * FROM items(item=dict(a=1, b=2))", r#"[{"_key":"a","_value":1},{"_key":"b","_value":2}]"#),
-            Example::new("A list", "SELECT * FROM items(item=('x', 'y'))", r#"[{"_key":0,"_value":"x"},{"_key":1,"_value":"y"}]"#),
-            Example::new("A query", "SELECT * FROM items(item={ SELECT 5 AS X FROM scope() })", r#"[{"_key":0,"_value":{"X":5}}]"#),
+            Example::new(
+                "A dict",
+                "SELECT * FROM items(item=dict(a=1, b=2))",
+                r#"[{"_key":"a","_value":1},{"_key":"b","_value":2}]"#,
+            ),
+            Example::new(
+                "A list",
+                "SELECT * FROM items(item=('x', 'y'))",
+                r#"[{"_key":0,"_value":"x"},{"_key":1,"_value":"y"}]"#,
+            ),
+            Example::new(
+                "A query",
+                "SELECT * FROM items(item={ SELECT 5 AS X FROM scope() })",
+                r#"[{"_key":0,"_value":{"X":5}}]"#,
+            ),
         ],
         ..Signature::NEW
     },
@@ -23,9 +35,8 @@ pub const PLUGIN: Plugin = Plugin {
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let schema = args.columns();
-    let mut emit = |key: Value, value: Value| {
-        sink.row(&mut Row { schema: schema.clone(), cells: vec![key, value] })
-    };
+    let mut emit =
+        |key: Value, value: Value| sink.row(&mut Row { schema: schema.clone(), cells: vec![key, value] });
     match args.value(0) {
         Value::Null => Ok(()),
         Value::Dict(dict) => {
@@ -37,7 +48,9 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
             }
             other => emit(Value::Int(0), other),
         },
-        Value::List(items) => items.iter().enumerate().try_for_each(|(i, v)| emit(Value::Int(i as i64), v.clone())),
+        Value::List(items) => {
+            items.iter().enumerate().try_for_each(|(i, v)| emit(Value::Int(i as i64), v.clone()))
+        }
         query @ (Value::Query(_) | Value::Rows(_)) => {
             let mut i = -1;
             args.scope.each(&query, &mut |row| {

@@ -38,7 +38,11 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::optional("cpu_limit", Type::Float, "Average share of a core, in percent."),
             Arg::optional("iops_limit", Type::Float, "Average operations a second."),
             Arg::optional("timeout", Type::Float, "Seconds after which the query is stopped."),
-            Arg::optional("progress_timeout", Type::Float, "Seconds without a row after which it is stopped."),
+            Arg::optional(
+                "progress_timeout",
+                Type::Float,
+                "Seconds without a row after which it is stopped.",
+            ),
             Arg::optional("org_id", Type::Str, "The org to run in; only the present one is known."),
             Arg::optional("runas", Type::Str, "The user to run as (IMPERSONATION)."),
             Arg::optional("inherit", Type::Bool, "Keep the present scope below the new one."),
@@ -134,11 +138,15 @@ fn run_in(session: &Session, query: &Value, sink: &mut dyn Sink) -> Flow {
     match query {
         Value::Text(text) => {
             let source = text.to_str_lossy();
-            let program = Program::compile(&source, &scope.context().registry).map_err(|e| Error::new(e.to_string()))?;
+            let program = Program::compile(&source, &scope.context().registry)
+                .map_err(|e| Error::new(e.to_string()))?;
             program.statements.iter().try_for_each(|statement| session.run(statement, sink))
         }
         Value::Query(_) | Value::Rows(_) => scope.push_rows(query, sink),
-        other => Err(Error::new(format!("Field query should be text or a query not {}.", other.type_name())).into()),
+        other => {
+            Err(Error::new(format!("Field query should be text or a query not {}.", other.type_name()))
+                .into())
+        }
     }
 }
 

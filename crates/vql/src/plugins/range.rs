@@ -16,8 +16,16 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::optional("step", Type::Int, "How far apart; 0 means 1.").with_default("1"),
         ],
         examples: &[
-            Example::new("Three rows", "SELECT _value FROM range(end=3)", r#"[{"_value":0},{"_value":1},{"_value":2}]"#),
-            Example::new("Steps", "SELECT * FROM range(start=1, end=6, step=2)", r#"[{"_value":1},{"_value":3},{"_value":5}]"#),
+            Example::new(
+                "Three rows",
+                "SELECT _value FROM range(end=3)",
+                r#"[{"_value":0},{"_value":1},{"_value":2}]"#,
+            ),
+            Example::new(
+                "Steps",
+                "SELECT * FROM range(start=1, end=6, step=2)",
+                r#"[{"_value":1},{"_value":3},{"_value":5}]"#,
+            ),
             Example::new("A negative step gives nothing", "SELECT * FROM range(end=3, step=-1)", "[]"),
         ],
         ..Signature::NEW
