@@ -5,13 +5,13 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use vql::call::{Arg, Platforms, Signature};
+use vql::call::{Arg, Example, Platforms, Signature};
 
 const NOTE: &str =
     "<!-- Written from the source: UPDATE_GENERATED=1 cargo test -p plugins --test reference -->";
 
 /// One callable, as Markdown.
-fn entry(page: &mut String, signature: &Signature, columns: &[&str]) {
+fn entry(page: &mut String, signature: &Signature, columns: &[&str], example: fn(&mut String, &Example)) {
     let _ = writeln!(page, "\n## `{}`\n\n{}", signature.name, signature.doc);
     if !signature.args.is_empty() {
         page.push_str("\n| argument | type | | meaning |\n| --- | --- | --- | --- |\n");
@@ -21,13 +21,25 @@ fn entry(page: &mut String, signature: &Signature, columns: &[&str]) {
         page.push_str("\nTakes further arguments of any name.\n");
     }
     facts(page, signature, columns);
-    for example in signature.examples {
-        let _ = writeln!(
-            page,
-            "\n{}:\n\n```vql\n{}\n```\n```json\n{}\n```",
-            example.title, example.vql, example.result
-        );
+    if !signature.examples.is_empty() {
+        page.push('\n');
     }
+    signature.examples.iter().for_each(|e| example(page, e));
+}
+
+/// An expression and its value, in a line.
+fn expression(page: &mut String, example: &Example) {
+    let ticks = if example.vql.contains('`') { "``" } else { "`" };
+    let _ = writeln!(page, "- {}: {ticks}{}{ticks} → `{}`", example.title, example.vql, example.result);
+}
+
+/// A query and its rows.
+fn query(page: &mut String, example: &Example) {
+    let _ = writeln!(
+        page,
+        "{}:\n\n```vql\n{}\n```\n```json\n{}\n```",
+        example.title, example.vql, example.result
+    );
 }
 
 fn argument(page: &mut String, arg: &Arg) {
@@ -65,7 +77,7 @@ fn functions() -> String {
         "# Functions\n\n{NOTE}\n\nFunctions are called in expressions: `SELECT f(a=1) FROM scope()`.\n\n"
     );
     contents(&mut page, &all.iter().map(|f| &f.signature).collect::<Vec<_>>());
-    all.iter().for_each(|f| entry(&mut page, &f.signature, &[]));
+    all.iter().for_each(|f| entry(&mut page, &f.signature, &[], expression));
     page
 }
 
@@ -74,7 +86,7 @@ fn plugin_page() -> String {
     let mut page =
         format!("# Plugins\n\n{NOTE}\n\nPlugins stand after FROM and emit rows: `SELECT * FROM p(a=1)`.\n\n");
     contents(&mut page, &all.iter().map(|p| &p.signature).collect::<Vec<_>>());
-    all.iter().for_each(|p| entry(&mut page, &p.signature, p.columns));
+    all.iter().for_each(|p| entry(&mut page, &p.signature, p.columns, query));
     page
 }
 

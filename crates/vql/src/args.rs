@@ -135,30 +135,30 @@ impl<'a> Args<'a> {
         Ok(self.text(slot)?.to_str_lossy().into_owned())
     }
 
-    /// An integer; the default when absent or NULL.
+    /// An integer; the default when absent. NULL is an error, as the reference has it.
     pub fn int(&self, slot: usize, default: i64) -> Result<i64, Error> {
-        match self.value(slot) {
-            Value::Null => Ok(default),
-            v => convert::to_int_arg(&v).ok_or_else(|| self.ill_typed(slot, "int", &v)),
+        match self.optional(slot) {
+            None => Ok(default),
+            Some(v) => convert::to_int_arg(&v).ok_or_else(|| self.ill_typed(slot, "int", &v)),
         }
     }
 
-    /// A non-negative integer; the default when absent or NULL. Negative numbers become 0.
+    /// A non-negative integer; the default when absent. Negative numbers become 0.
     pub fn uint(&self, slot: usize, default: u64) -> Result<u64, Error> {
-        match self.value(slot) {
-            Value::Null => Ok(default),
-            Value::UInt(u) => Ok(u),
-            v => convert::to_int_arg(&v)
+        match self.optional(slot) {
+            None => Ok(default),
+            Some(Value::UInt(u)) => Ok(u),
+            Some(v) => convert::to_int_arg(&v)
                 .map(|i| i.max(0) as u64)
                 .ok_or_else(|| self.ill_typed(slot, "int", &v)),
         }
     }
 
-    /// A float; the default when absent or NULL.
+    /// A float; the default when absent.
     pub fn float(&self, slot: usize, default: f64) -> Result<f64, Error> {
-        match self.value(slot) {
-            Value::Null => Ok(default),
-            v => convert::to_float_arg(&v).ok_or_else(|| self.ill_typed(slot, "float", &v)),
+        match self.optional(slot) {
+            None => Ok(default),
+            Some(v) => convert::to_float_arg(&v).ok_or_else(|| self.ill_typed(slot, "float", &v)),
         }
     }
 
