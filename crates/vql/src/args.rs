@@ -14,6 +14,7 @@ use crate::plan::{CallArgs, Expr, StoredExpr};
 use crate::schema::{Name, Schema};
 use crate::scope::Scope;
 use crate::text::Text;
+use crate::value::items::Items;
 use crate::value::{Row, Time, Value, convert};
 
 /// The arguments of a call, with the scope they are evaluated in.
@@ -169,11 +170,11 @@ impl<'a> Args<'a> {
     }
 
     /// A list: an array as it is, a query's rows, a scalar as a list of one, NULL or absent as an empty one.
-    pub fn list(&self, slot: usize) -> Result<Arc<Vec<Value>>, Error> {
+    pub fn list(&self, slot: usize) -> Result<Arc<Items>, Error> {
         Ok(match self.scope.listed(self.value(slot)) {
             Value::List(items) => items,
             Value::Null => Arc::default(),
-            v => Arc::new(vec![v]),
+            v => Arc::new(vec![v].into()),
         })
     }
 

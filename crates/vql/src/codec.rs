@@ -8,6 +8,7 @@ use crate::call::Error;
 use crate::path::OsPath;
 use crate::schema::{Name, Schema};
 use crate::text::Text;
+use crate::value::convert::MAX_DEPTH;
 use crate::value::{Row, Time, Value};
 
 const NULL: u8 = 0;
@@ -23,51 +24,82 @@ const LIST: u8 = 9;
 const DICT: u8 = 10;
 const PATH: u8 = 11;
 
+/// How much one value or row may take; lists and dicts beyond are NULL. Values may hold themselves, or each other many
+/// times over.
+const MAX_BYTES: usize = 1 << 26;
+
 /// Appends a value.
 pub fn write(value: &Value, out: &mut Vec<u8>) {
-    crate::stack::deep(|| write_value(value, out));
-}
-
-fn write_value(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Null | Value::Query(_) | Value::Expr(_) => out.push(NULL),
-        Value::Bool(b) => out.push(if *b { TRUE } else { FALSE }),
-        Value::Int(i) => fixed(INT, i.to_le_bytes(), out),
-        Value::UInt(u) => fixed(UINT, u.to_le_bytes(), out),
-        Value::Float(f) => fixed(FLOAT, f.to_le_bytes(), out),
-        Value::Text(t) => bytes(TEXT, t, out),
-        Value::Bytes(t) => bytes(BYTES, t, out),
-        Value::Time(t) => fixed(TIME, t.as_nanosecond().to_le_bytes(), out),
-        Value::List(items) => {
-            out.push(LIST);
-            length(items.len(), out);
-            items.iter().for_each(|v| write(v, out));
-        }
-        Value::Rows(rows) => {
-            out.push(LIST);
-            length(rows.len(), out);
-            let _ = rows.each(|row| {
-                write(&row, out);
-                Ok(())
-            });
-        }
-        Value::Dict(dict) => dict.with(|row| write_row(row, out)),
-        Value::Path(path) => {
-            out.push(PATH);
-            path.encode(out);
-        }
-        Value::Object(object) => write(&object.to_json(), out),
-    }
+    Writer { limit: out.len().saturating_add(MAX_BYTES), depth: 0, out }.value(value);
 }
 
 /// Appends a row as a dict.
 pub fn write_row(row: &Row, out: &mut Vec<u8>) {
-    out.push(DICT);
-    length(row.cells.len(), out);
-    for (name, value) in row.iter() {
-        length(name.as_str().len(), out);
-        out.extend_from_slice(name.as_str().as_bytes());
-        write(value, out);
+    Writer { limit: out.len().saturating_add(MAX_BYTES), depth: 0, out }.row(row);
+}
+
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    limit: usize,
+    depth: usize,
+}
+
+impl Writer<'_> {
+    fn value(&mut self, value: &Value) {
+        let out = &mut *self.out;
+        match value {
+            Value::Null | Value::Query(_) | Value::Expr(_) => out.push(NULL),
+            Value::Bool(b) => out.push(if *b { TRUE } else { FALSE }),
+            Value::Int(i) => fixed(INT, i.to_le_bytes(), out),
+            Value::UInt(u) => fixed(UINT, u.to_le_bytes(), out),
+            Value::Float(f) => fixed(FLOAT, f.to_le_bytes(), out),
+            Value::Text(t) => bytes(TEXT, t, out),
+            Value::Bytes(t) => bytes(BYTES, t, out),
+            Value::Time(t) => fixed(TIME, t.as_nanosecond().to_le_bytes(), out),
+            Value::Path(path) => {
+                out.push(PATH);
+                path.encode(out);
+            }
+            Value::List(_) | Value::Rows(_) | Value::Dict(_) | Value::Object(_) => {
+                crate::stack::deep(|| self.nested(value));
+            }
+        }
+    }
+
+    fn nested(&mut self, value: &Value) {
+        if self.depth >= MAX_DEPTH || self.out.len() >= self.limit {
+            return self.out.push(NULL);
+        }
+        self.depth += 1;
+        match value {
+            Value::List(items) => {
+                self.out.push(LIST);
+                length(items.len(), self.out);
+                items.iter().for_each(|v| self.value(v));
+            }
+            Value::Rows(rows) => {
+                self.out.push(LIST);
+                length(rows.len(), self.out);
+                let _ = rows.each(|row| {
+                    self.value(&row);
+                    Ok(())
+                });
+            }
+            Value::Dict(dict) => dict.with(|row| self.row(row)),
+            Value::Object(object) => self.value(&object.to_json()),
+            _ => {}
+        }
+        self.depth -= 1;
+    }
+
+    fn row(&mut self, row: &Row) {
+        self.out.push(DICT);
+        length(row.cells.len(), self.out);
+        for (name, value) in row.iter() {
+            length(name.as_str().len(), self.out);
+            self.out.extend_from_slice(name.as_str().as_bytes());
+            self.value(value);
+        }
     }
 }
 

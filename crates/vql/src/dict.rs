@@ -10,7 +10,15 @@ use crate::value::{Row, Value};
 
 /// A shared dict. Clones refer to the same dict: a change through one is seen by all.
 #[derive(Clone)]
-pub struct Dict(Arc<RwLock<Row>>);
+pub struct Dict(Arc<Shared>);
+
+struct Shared(RwLock<Row>);
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        crate::value::items::shed(&mut self.0.get_mut().cells);
+    }
+}
 
 impl Dict {
     pub fn new() -> Self {
@@ -27,22 +35,22 @@ impl Dict {
     }
 
     pub fn get(&self, name: &Name) -> Option<Value> {
-        let row = self.0.read_recursive();
+        let row = self.0.0.read_recursive();
         row.schema.find(name).map(|i| row.cells[i].clone())
     }
 
     pub fn get_str(&self, name: &str) -> Option<Value> {
-        let row = self.0.read_recursive();
+        let row = self.0.0.read_recursive();
         row.schema.find_str(name).map(|i| row.cells[i].clone())
     }
 
     /// Sets a key; an existing one moves to the end.
     pub fn set(&self, name: &str, value: Value) {
-        self.0.write().set(&Name::new(name), value);
+        self.0.0.write().set(&Name::new(name), value);
     }
 
     pub fn len(&self) -> usize {
-        self.0.read().cells.len()
+        self.0.0.read().cells.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -51,12 +59,12 @@ impl Dict {
 
     /// A copy of the pairs as they are now: cheap, the schema is shared.
     pub fn snapshot(&self) -> Row {
-        self.0.read_recursive().clone()
+        self.0.0.read_recursive().clone()
     }
 
     /// Looks at the pairs under the read lock. Do not evaluate anything inside.
     pub fn with<T>(&self, look: impl FnOnce(&Row) -> T) -> T {
-        look(&self.0.read_recursive())
+        look(&self.0.0.read_recursive())
     }
 
     /// Whether both are one and the same dict.
@@ -65,7 +73,7 @@ impl Dict {
     }
 
     pub fn schema(&self) -> Arc<Schema> {
-        self.0.read().schema.clone()
+        self.0.0.read().schema.clone()
     }
 }
 
@@ -77,7 +85,7 @@ impl Default for Dict {
 
 impl From<Row> for Dict {
     fn from(row: Row) -> Self {
-        Dict(Arc::new(RwLock::new(row)))
+        Dict(Arc::new(Shared(RwLock::new(row))))
     }
 }
 

@@ -20,7 +20,7 @@ pub struct JsonOptions {
 }
 
 /// The text that one value may grow to, so that values which hold each other many times over end.
-const MAX_BYTES: usize = 1 << 30;
+const MAX_BYTES: usize = 1 << 28;
 
 /// Appends a value.
 pub fn write_value(value: &Value, out: &mut Vec<u8>, options: &JsonOptions) {

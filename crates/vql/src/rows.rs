@@ -20,6 +20,12 @@ pub struct Rows {
     count: usize,
 }
 
+impl Drop for Rows {
+    fn drop(&mut self) {
+        crate::value::items::shed(&mut self.memory);
+    }
+}
+
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} rows", self.count)

@@ -183,7 +183,7 @@ impl<'a> Scope<'a> {
             root_cleanup: &state.cleanup,
             cancel: &state.cancel,
             query: "",
-            depth: 0,
+            depth: state.depth,
         }
     }
 
@@ -385,4 +385,6 @@ pub struct RootState {
     pub aggregates: Aggregates,
     pub cleanup: Cleanup,
     pub cancel: Cancel,
+    /// The level of the scope it was made in.
+    pub depth: u32,
 }

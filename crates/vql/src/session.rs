@@ -57,6 +57,13 @@ impl Session {
         Session { context, vars: vars.into(), state: RootState { cancel, ..RootState::default() } }
     }
 
+    /// A session inside another, some levels deep already: a program that runs itself meets the stack limit.
+    #[must_use]
+    pub fn below(mut self, scope: &Scope<'_>) -> Self {
+        self.state.depth = scope.depth + 1;
+        self
+    }
+
     /// The scope of the session.
     pub fn scope(&self) -> Scope<'_> {
         Scope::root(&self.context, &self.vars, &self.state)

@@ -7,6 +7,7 @@ pub mod convert;
 pub mod divide;
 pub mod equal;
 pub mod index;
+pub mod items;
 pub mod member;
 pub mod multiply;
 pub mod nesting;
@@ -25,6 +26,7 @@ use crate::plan::{StoredExpr, StoredQuery};
 use crate::rows::Rows;
 use crate::schema::{Name, Schema};
 use crate::text::Text;
+use crate::value::items::Items;
 
 /// An instant. Times carry no zone: they print as UTC, or in the zone a query asks for.
 pub type Time = jiff::Timestamp;
@@ -43,7 +45,7 @@ pub enum Value {
     /// A byte slice: as text everywhere, base64 in JSON.
     Bytes(Text),
     Time(Time),
-    List(Arc<Vec<Value>>),
+    List(Arc<Items>),
     Dict(Dict),
     /// A query not run yet.
     Query(Arc<StoredQuery>),
@@ -105,7 +107,7 @@ impl Value {
     }
 
     pub fn list(items: Vec<Value>) -> Self {
-        Value::List(Arc::new(items))
+        Value::List(Arc::new(items.into()))
     }
 
     pub fn dict<'a, I: IntoIterator<Item = (&'a str, Value)>>(pairs: I) -> Self {
@@ -147,18 +149,31 @@ impl Value {
 
     /// A rough figure of the memory held, to decide when to spill.
     pub fn weight(&self) -> usize {
+        self.weigh(0, &mut 100_000)
+    }
+
+    /// Looks at so many nested values only: values may hold themselves, or each other many times over.
+    fn weigh(&self, depth: usize, budget: &mut usize) -> usize {
         const CELL: usize = size_of::<Value>();
         CELL + match self {
             Value::Text(t) | Value::Bytes(t) => t.len(),
-            Value::List(l) => crate::stack::deep(|| l.iter().map(Value::weight).sum()),
-            Value::Dict(d) => {
-                crate::stack::deep(|| d.with(|row| row.cells.iter().map(Value::weight).sum::<usize>() + 64))
-            }
+            Value::List(items) => weigh_all(items, depth, budget),
+            Value::Dict(d) => 64 + d.with(|row| weigh_all(&row.cells, depth, budget)),
             Value::Path(_) | Value::Object(_) => 256,
             _ => 0,
         }
     }
 }
+
+fn weigh_all(items: &[Value], depth: usize, budget: &mut usize) -> usize {
+    let looked_at = if depth < MAX_WEIGHED { items.len().min(*budget) } else { 0 };
+    *budget -= looked_at;
+    let rest = (items.len() - looked_at) * size_of::<Value>();
+    items[..looked_at].iter().map(|v| v.weigh(depth + 1, budget)).sum::<usize>() + rest
+}
+
+/// How deep [`Value::weight`] looks.
+const MAX_WEIGHED: usize = 100;
 
 impl From<bool> for Value {
     fn from(b: bool) -> Self {

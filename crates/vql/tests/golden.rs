@@ -278,6 +278,24 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn golden() {
+    check("as written", read_cases());
+}
+
+/// Formatting a program changes nothing of what it does.
+#[test]
+fn golden_formatted() {
+    let mut cases = read_cases();
+    cases.retain(|c| !c.expected.iter().any(|e| matches!(e, Expected::Error(..))));
+    for case in &mut cases {
+        match vql::format::format(&case.program) {
+            Ok(text) => case.program = text,
+            Err(e) => panic!("{}: {e}", case.place),
+        }
+    }
+    check("formatted", cases);
+}
+
+fn read_cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut found = Vec::new();
     files(&root, &mut found);
@@ -289,6 +307,10 @@ fn golden() {
         cases.extend(parse(&place, &text));
     }
     cases.retain(|c| c.place.contains(&words) || c.title.contains(&words));
+    cases
+}
+
+fn check(how: &str, cases: Vec<Case>) {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let reports = Mutex::new(Vec::new());
     std::thread::scope(|threads| {
@@ -326,6 +348,6 @@ fn golden() {
             }
         }
     }
-    println!("{} cases, {failed} failed, {known} known to differ", cases.len());
-    assert!(failed == 0, "{} cases, {failed} failed, {known} known to differ", cases.len());
+    println!("{} cases {how}, {failed} failed, {known} known to differ", cases.len());
+    assert!(failed == 0, "{} cases {how}, {failed} failed, {known} known to differ", cases.len());
 }

@@ -74,7 +74,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let exit = args.lambda(EXIT)?;
     let timeout = args.float(TIMEOUT, 0.0)?;
     let progress = args.float(PROGRESS_TIMEOUT, 0.0)?;
-    let session = Session::new(context, environment(args)?, cancel.clone());
+    let session = Session::new(context, environment(args)?, cancel.clone()).below(scope);
     let query = args.value(QUERY);
     let mut watched = Watched { sink, scope, exit, exited: false, progress: None };
     let flow = with_deadline(scope, &cancel, timeout, progress, |beat| {

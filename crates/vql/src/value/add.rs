@@ -21,7 +21,7 @@ pub fn add(left: &Value, right: &Value) -> Result<Value, Error> {
         (Value::Path(a), Value::List(b)) => {
             path(a.append_components(&b.iter().filter_map(|v| as_text(v).cloned()).collect::<Vec<_>>()))
         }
-        (Value::List(_) | Value::Rows(_), _) | (_, Value::List(_) | Value::Rows(_)) => concat(left, right),
+        (Value::List(_) | Value::Rows(_), _) | (_, Value::List(_) | Value::Rows(_)) => concat(left, right)?,
         _ => numbers(left, right).unwrap_or_default(),
     })
 }
@@ -49,11 +49,22 @@ fn split(text: &Text) -> Vec<Text> {
     text.split(|c| *c == b'/').filter(|part| !part.is_empty()).map(Text::from).collect()
 }
 
-fn concat(left: &Value, right: &Value) -> Value {
+/// The most elements of a list made by `+`: the reference has no limit, but a few doublings would fill any memory.
+const MAX_ELEMENTS: usize = 10_000_000;
+
+fn concat(left: &Value, right: &Value) -> Result<Value, Error> {
+    let count = |v: &Value| match v {
+        Value::List(items) => items.len(),
+        Value::Rows(rows) => rows.len(),
+        _ => 1,
+    };
+    if count(left) + count(right) > MAX_ELEMENTS {
+        return Err("list is too long".into());
+    }
     let mut all = Vec::new();
     push_elements(left, &mut all);
     push_elements(right, &mut all);
-    Value::list(all)
+    Ok(Value::list(all))
 }
 
 fn push_elements(value: &Value, all: &mut Vec<Value>) {

@@ -8,22 +8,24 @@ use crate::value::{Row, Value};
 
 /// The member of that name, `None` when there is none.
 pub fn member(value: &Value, name: &Name) -> Option<Value> {
-    nested(value, name, 0)
+    nested(value, name, 0, &mut 1_000_000)
 }
 
-fn nested(value: &Value, name: &Name, depth: usize) -> Option<Value> {
+/// `budget` bounds how many lists are looked into: they may hold each other many times over.
+fn nested(value: &Value, name: &Name, depth: usize, budget: &mut u32) -> Option<Value> {
     match value {
         Value::Dict(dict) => dict.get(name).or_else(|| special(dict, name.as_str())),
         Value::List(items) => {
-            if depth >= MAX_DEPTH {
+            *budget = budget.saturating_sub(1);
+            if depth >= MAX_DEPTH || *budget == 0 {
                 return None;
             }
-            Some(Value::list(items.iter().filter_map(|item| nested(item, name, depth + 1)).collect()))
+            Some(Value::list(items.iter().filter_map(|item| nested(item, name, depth + 1, budget)).collect()))
         }
         Value::Rows(rows) => {
             let mut cells = Vec::with_capacity(rows.len());
             let _ = rows.each(|row| {
-                cells.push(nested(&row, name, depth + 1).unwrap_or_default());
+                cells.push(nested(&row, name, depth + 1, budget).unwrap_or_default());
                 Ok(())
             });
             Some(Value::list(cells))

@@ -10,17 +10,19 @@ const MAX_DEPTH: usize = 200;
 
 /// Refuses a value that holds `owner`, or is nested too deep, to be put into it.
 pub fn check(owner: &Dict, value: &Value) -> Result<(), Error> {
-    visit(owner, value, 0)
+    visit(owner, value, 0, &mut 1_000_000)
 }
 
-fn visit(owner: &Dict, value: &Value, depth: usize) -> Result<(), Error> {
+/// `budget` bounds how many values are looked at: they may hold each other many times over.
+fn visit(owner: &Dict, value: &Value, depth: usize, budget: &mut u32) -> Result<(), Error> {
+    *budget = budget.checked_sub(1).ok_or("the value holds too many others")?;
     if depth > MAX_DEPTH {
         return Err(Error::new(format!("values nest more than {MAX_DEPTH} levels deep")));
     }
     match value {
         Value::Dict(dict) if dict.same(owner) => Err("a dict cannot be put into itself".into()),
-        Value::Dict(dict) => dict.with(|row| row.cells.iter().try_for_each(|v| visit(owner, v, depth + 1))),
-        Value::List(items) => items.iter().try_for_each(|v| visit(owner, v, depth + 1)),
+        Value::Dict(dict) => dict.with(|row| row.cells.iter().try_for_each(|v| visit(owner, v, depth + 1, budget))),
+        Value::List(items) => items.iter().try_for_each(|v| visit(owner, v, depth + 1, budget)),
         _ => Ok(()),
     }
 }

@@ -50,14 +50,18 @@ pub fn is_match_all(pattern: &[u8]) -> bool {
 
 /// Whether a value matches, by its type.
 pub fn matches(value: &Value, regex: &Regex) -> bool {
-    nested(value, regex, 0)
+    nested(value, regex, 0, &mut 1_000_000)
 }
 
-fn nested(value: &Value, regex: &Regex, depth: usize) -> bool {
+/// `budget` bounds how many lists are looked into: they may hold each other many times over.
+fn nested(value: &Value, regex: &Regex, depth: usize, budget: &mut u32) -> bool {
     match value {
         Value::Text(t) | Value::Bytes(t) => is_match(regex, t),
         Value::List(items) => {
-            depth < convert::MAX_DEPTH && items.iter().any(|item| nested(item, regex, depth + 1))
+            *budget = budget.saturating_sub(1);
+            depth < convert::MAX_DEPTH
+                && *budget > 0
+                && items.iter().any(|item| nested(item, regex, depth + 1, budget))
         }
         Value::Null | Value::Bool(_) | Value::Query(_) | Value::Rows(_) | Value::Expr(_) => false,
         v => is_match(regex, &convert::to_text(v)),

@@ -1,6 +1,9 @@
 //! Running a program as the tests of the language need it: a fixed clock, temporary files in memory, log lines
 //! kept, and a thread of its own, so that a panic or an endless loop is a result like any other.
 
+// Each test file uses its part.
+#![allow(dead_code)]
+
 use std::io::{self, Cursor};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
