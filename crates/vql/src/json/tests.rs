@@ -189,39 +189,3 @@ fn objects_share_their_shape() {
     let [Value::Dict(one), Value::Dict(two)] = &items[..] else { panic!() };
     assert!(Arc::ptr_eq(&one.schema(), &two.schema()));
 }
-
-#[test]
-#[ignore = "a measurement: run with --release --nocapture"]
-fn speed_of_writing() {
-    let schema = Schema::of(["Name", "Path", "Size", "Mtime", "Ratio", "Tags"]);
-    let row = Row {
-        schema: schema.clone(),
-        cells: vec![
-            Value::text("some file name.txt"),
-            Value::text("/usr/share/doc/some package/examples/some file name.txt"),
-            Value::Int(1_234_567),
-            Value::Time(Time::from_millisecond(1_714_557_600_120).unwrap()),
-            Value::Float(0.123456),
-            Value::list(vec![Value::text("one"), Value::text("two")]),
-        ],
-    };
-    let mut out = Vec::new();
-    let started = std::time::Instant::now();
-    let mut bytes = 0;
-    for _ in 0..2_000_000 {
-        out.clear();
-        write_row(&row, &mut out, &JsonOptions::default());
-        bytes += out.len();
-    }
-    let rate = bytes as f64 / 1e6 / started.elapsed().as_secs_f64();
-    println!("write: {rate:.0} MB/s");
-
-    let line = out.clone();
-    let mut parser = Parser::default();
-    let started = std::time::Instant::now();
-    for _ in 0..500_000 {
-        std::hint::black_box(parser.parse(&line).unwrap());
-    }
-    let rate = line.len() as f64 * 0.5 / started.elapsed().as_secs_f64();
-    println!("parse: {rate:.0} MB/s");
-}

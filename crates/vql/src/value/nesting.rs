@@ -21,7 +21,9 @@ fn visit(owner: &Dict, value: &Value, depth: usize, budget: &mut u32) -> Result<
     }
     match value {
         Value::Dict(dict) if dict.same(owner) => Err("a dict cannot be put into itself".into()),
-        Value::Dict(dict) => dict.with(|row| row.cells.iter().try_for_each(|v| visit(owner, v, depth + 1, budget))),
+        Value::Dict(dict) => {
+            dict.with(|row| row.cells.iter().try_for_each(|v| visit(owner, v, depth + 1, budget)))
+        }
         Value::List(items) => items.iter().try_for_each(|v| visit(owner, v, depth + 1, budget)),
         _ => Ok(()),
     }
