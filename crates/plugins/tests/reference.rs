@@ -1,4 +1,5 @@
-//! The reference pages of functions, plugins and accessors, written from what the callables declare.
+//! The reference pages of functions, plugins and accessors, and the completion data for editors, written from what
+//! the callables declare.
 //!
 //! The pages are committed; this test fails while one is stale, and rewrites them with `UPDATE_GENERATED=1`.
 
@@ -6,6 +7,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use vql::call::{Arg, Example, Platforms, Signature};
+use vql::json::JsonOptions;
+use vql::value::Value;
 
 const NOTE: &str =
     "<!-- Written from the source: UPDATE_GENERATED=1 cargo test -p plugins --test reference -->";
@@ -90,6 +93,40 @@ fn plugin_page() -> String {
     page
 }
 
+/// The same facts for editors: what completion and hover need, one entry a line.
+fn completion() -> String {
+    let registry = plugins::registry();
+    let functions = registry.functions().into_iter().map(|f| ("function", &f.signature, &[][..]));
+    let plugins = registry.plugins().into_iter().map(|p| ("plugin", &p.signature, p.columns));
+    let entries: Vec<String> =
+        functions.chain(plugins).map(|(kind, s, columns)| completion_entry(kind, s, columns)).collect();
+    format!("[\n{}\n]\n", entries.join(",\n"))
+}
+
+fn completion_entry(kind: &str, signature: &Signature, columns: &[&str]) -> String {
+    let text = |s: &str| Value::from(s);
+    let argument = |a: &Arg| {
+        Value::dict([
+            ("name", text(a.name)),
+            ("type", text(a.ty.name())),
+            ("required", Value::Bool(a.required)),
+            ("doc", text(a.doc)),
+        ])
+    };
+    let entry = Value::dict([
+        ("kind", text(kind)),
+        ("name", text(signature.name)),
+        ("doc", text(signature.doc)),
+        ("args", Value::list(signature.args.iter().map(argument).collect())),
+        ("free_form", Value::Bool(signature.free_form)),
+        ("columns", Value::list(columns.iter().map(|c| text(c)).collect())),
+        ("permissions", Value::list(signature.permissions.iter().map(|p| text(p.name())).collect())),
+    ]);
+    let mut json = Vec::new();
+    vql::json::write_value(&entry, &mut json, &JsonOptions::default());
+    String::from_utf8(json).unwrap()
+}
+
 fn accessors() -> String {
     let mut page = format!(
         "# Accessors\n\n{NOTE}\n\nThe `accessor` argument says how a path is read.\n\n| name | meaning |\n| --- | --- |\n"
@@ -104,9 +141,12 @@ fn accessors() -> String {
 fn reference_pages_are_fresh() {
     let folder = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../docs/reference");
     let update = std::env::var_os("UPDATE_GENERATED").is_some();
-    for (name, text) in
-        [("functions.md", functions()), ("plugins.md", plugin_page()), ("accessors.md", accessors())]
-    {
+    for (name, text) in [
+        ("functions.md", functions()),
+        ("plugins.md", plugin_page()),
+        ("accessors.md", accessors()),
+        ("completion.json", completion()),
+    ] {
         let path = folder.join(name);
         if update {
             std::fs::write(&path, &text).unwrap();

@@ -570,7 +570,7 @@ pub mod api_client {
             req.extensions_mut().insert(GrpcMethod::new("proto.API", "PushEvents"));
             self.inner.unary(req, path, codec).await
         }
-        /// Kept for old clients only: always answers with an error that names PushEvents.
+        /// Kept for old clients, which should use PushEvents: the rows of Response go to the queue named by Query.Name.
         pub async fn write_event(
             &mut self,
             request: impl tonic::IntoRequest<super::VqlResponse>,
@@ -647,7 +647,7 @@ pub mod api_server {
             &self,
             request: tonic::Request<super::PushEventRequest>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-        /// Kept for old clients only: always answers with an error that names PushEvents.
+        /// Kept for old clients, which should use PushEvents: the rows of Response go to the queue named by Query.Name.
         async fn write_event(
             &self,
             request: tonic::Request<super::VqlResponse>,

@@ -16,7 +16,7 @@ use vql::json::{self, JsonOptions};
 use vql::permission::Permissions;
 use vql::plan::Statement;
 use vql::registry::Registry;
-use vql::scope::Context;
+use vql::scope::{Context, Limits};
 use vql::session::{Program, Session};
 use vql::value::{Row, Time, Value};
 
@@ -33,6 +33,7 @@ pub struct Job {
     pub max_rows: usize,
     /// When the program is cancelled.
     pub timeout: Duration,
+    pub limits: Limits,
 }
 
 impl Job {
@@ -43,6 +44,7 @@ impl Job {
             rights: Permissions::all(),
             max_rows: 100_000,
             timeout: Duration::from_secs(20),
+            limits: Limits::default(),
         }
     }
 }
@@ -118,7 +120,7 @@ fn run_here(job: &Job, cancel: &Cancel) -> Outcome {
         }
     };
     let host = Arc::new(TestHost { logs: logs.clone() });
-    let context = Arc::new(Context::new(registry, host, job.rights));
+    let context = Arc::new(Context { limits: job.limits, ..Context::new(registry, host, job.rights) });
     let session = Session::new(context, job.env.clone(), cancel.clone());
     for statement in &program.statements {
         match statement {
