@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use plugins::host::QueryHost;
-use plugins::throttle::Throttle;
+use plugins::throttle::{Budget, Throttle};
 use proto::{VqlCollectorArgs, VqlRequest};
 use serde_json::{Map, json};
 use tonic::Status;
@@ -145,10 +145,13 @@ impl Job {
             outbox.log(level, line);
         };
         let mut host = QueryHost::new(self.server.world.clone(), Box::new(logger));
-        let ops = f64::from(self.request.ops_per_second);
-        let throttled = ops > 0.0;
+        let budget = Budget {
+            operations_per_second: f64::from(self.request.ops_per_second),
+            cpu_percent: f64::from(self.request.cpu_limit),
+        };
+        let throttled = budget.is_limited();
         if throttled {
-            host = host.with_throttle(Throttle::new(ops, self.cancel.clone()));
+            host = host.with_throttle(Throttle::new(budget, self.cancel.clone()));
         }
         let mut context = Context::new(self.server.registry.clone(), Arc::new(host), self.permissions);
         context.throttled = throttled;
