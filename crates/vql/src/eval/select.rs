@@ -113,8 +113,10 @@ impl Shape {
         for column in &select.columns {
             match column {
                 Column::Star => {
+                    // The names of a row differ from each other: only columns before the star need a look.
+                    let before = chosen.len();
                     for (i, name) in raw.names().iter().enumerate() {
-                        if !chosen.iter().any(|(n, _)| n == name) {
+                        if !chosen[..before].iter().any(|(n, _)| n == name) {
                             chosen.push((name.clone(), Cell::Raw(i)));
                         }
                     }

@@ -4,12 +4,13 @@
 //! few stack frames for each level; here, levels beyond some depth wait in a queue instead.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::value::Value;
 
 /// The elements of a list: a vector that is safe to drop.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Items(Vec<Value>);
 
 impl Deref for Items {
@@ -23,6 +24,12 @@ impl Deref for Items {
 impl DerefMut for Items {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
+    }
+}
+
+impl fmt::Debug for Items {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
