@@ -257,7 +257,7 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    /// Whether a further level of nesting is allowed; logs when not. A cancelled query nests no further: recursion
+    /// Whether a further level of nesting is allowed; says so in the log when not. A cancelled query nests no further: recursion
     /// that branches would go on for ever below any limit of depth.
     pub(crate) fn may_nest(&self) -> bool {
         if self.tick().is_err() {
@@ -266,7 +266,11 @@ impl<'a> Scope<'a> {
         if self.depth < self.context.limits.depth {
             return true;
         }
-        self.log(Level::Default, format!("Stack Overflow: {}", self.query.trim()));
+        // Recursion that branches overflows at each of its many leaves; one line in a while tells enough.
+        let line = Text::from(format!("Stack Overflow: {}", self.query.trim()));
+        if self.context.log_once.is_due(&line, 60, self.host().now()) {
+            self.log(Level::Default, line.to_str_lossy());
+        }
         false
     }
 

