@@ -221,8 +221,7 @@ fn remote(args: &Args, path: &PathBuf, sources: &[Source], mut printer: Out) -> 
     runtime.block_on(async {
         let channel = serve::channel::connect(&client).await?;
         let mut api = proto::api_client::ApiClient::new(channel).max_decoding_message_size(1 << 30);
-        let stream =
-            api.query(request).await.map_err(|s| anyhow::anyhow!("{}: {}", s.code(), s.message()))?;
+        let stream = api.query(request).await.map_err(failed)?;
         print_stream(stream.into_inner(), &mut printer).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -238,9 +237,7 @@ async fn print_stream(
 ) -> anyhow::Result<()> {
     // Packets of one statement carry its numbers; a change of them begins the next.
     let mut current = None;
-    while let Some(packet) =
-        stream.message().await.map_err(|s| anyhow::anyhow!("{}: {}", s.code(), s.message()))?
-    {
+    while let Some(packet) = stream.message().await.map_err(failed)? {
         if packet.response.is_empty() {
             if !is_chatter(&packet.log) {
                 eprint!("{}", packet.log);
@@ -265,6 +262,20 @@ async fn print_stream(
         printer.end()?;
     }
     Ok(())
+}
+
+/// A refused or broken call, with its causes. A refused certificate often shows as a broken connection only.
+fn failed(status: tonic::Status) -> anyhow::Error {
+    let mut text = format!("{}: {}", status.code(), status.message());
+    let mut cause = std::error::Error::source(&status);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    if status.message() == "transport error" {
+        text += "; if the server refused this client's certificate, its log says why";
+    }
+    anyhow::Error::msg(text)
 }
 
 /// Log lines about the transport, which say nothing about the query.
