@@ -82,6 +82,8 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> 
         .with_context(|| format!("cannot listen on {address}; choose another with --api-listen"))?;
     let api = listener.local_addr()?;
     let server = Arc::new(state(&loaded, &dir)?);
+    // The data directory is ours now; what a killed server left would name a port that nobody listens on.
+    let _ = fs::remove_file(dir.path().join("run/listen.json"));
     let revocations = server.revocations.clone();
     let is_revoked: tls::IsRevoked =
         Arc::new(move |peer| revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint)));
