@@ -4,6 +4,7 @@
 //! a scope: a stored query runs in the scope where it is used (dynamic scoping), and what must outlive its
 //! scope takes a [`Scope::snapshot`].
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +65,23 @@ pub struct Context {
     pub threads: Arc<std::sync::atomic::AtomicUsize>,
     /// Which messages were logged lately.
     pub log_once: Arc<LogOnce>,
+    /// What callables keep for the length of the program.
+    pub kept: Arc<Kept>,
+}
+
+/// What callables keep for the length of a program, one thing of each type: connections, caches, named generators.
+#[derive(Default)]
+pub struct Kept(Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Kept {
+    /// The one thing of this type; made when first asked for.
+    pub fn get<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut things = self.0.lock();
+        let thing = things.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
+        drop(things);
+        // The key is the type, so the cast succeeds.
+        thing.downcast::<T>().unwrap_or_default()
+    }
 }
 
 /// Remembers messages, so that `log()` writes each once in a while.
@@ -100,6 +118,7 @@ impl Context {
             throttled: false,
             threads: Arc::default(),
             log_once: Arc::default(),
+            kept: Arc::default(),
         }
     }
 }
@@ -166,6 +185,8 @@ pub struct Scope<'a> {
     /// The clean-up of the whole program, for `remove_last`.
     pub(crate) root_cleanup: &'a Cleanup,
     pub(crate) cancel: &'a Cancel,
+    /// The flag of the whole program, for what goes on beside the query that started it.
+    pub(crate) root_cancel: &'a Cancel,
     /// The text of the running query.
     pub(crate) query: &'a str,
     pub(crate) depth: u32,
@@ -182,6 +203,7 @@ impl<'a> Scope<'a> {
             cleanup: &state.cleanup,
             root_cleanup: &state.cleanup,
             cancel: &state.cancel,
+            root_cancel: &state.cancel,
             query: "",
             depth: state.depth,
         }
@@ -227,6 +249,16 @@ impl<'a> Scope<'a> {
 
     pub fn cancel(&self) -> &'a Cancel {
         self.cancel
+    }
+
+    /// The flag that stops the whole program.
+    pub fn root_cancel(&self) -> &'a Cancel {
+        self.root_cancel
+    }
+
+    /// What callables keep for the length of the program, one thing of each type.
+    pub fn kept<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.context.kept.get()
     }
 
     /// The host's own state, if it is of type `T`.
