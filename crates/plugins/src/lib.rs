@@ -3,6 +3,7 @@
 //! One file each in `functions/`, `plugins/` and `accessor/`, registered in that folder's `mod.rs`.
 
 pub mod accessor;
+pub mod artifact;
 pub mod functions;
 mod glob;
 pub mod host;
@@ -12,6 +13,7 @@ mod text;
 pub mod throttle;
 pub mod world;
 mod xml;
+mod yaml;
 
 use vql::registry::Registry;
 

@@ -8,6 +8,8 @@ use vql::call::Error;
 use vql::permission::Permissions;
 use vql::scope::Scope;
 
+use crate::artifact::repository::Repository;
+
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
     /// Listens to a queue from now on.
@@ -35,6 +37,8 @@ pub struct World {
     pub events: Option<Arc<dyn Events>>,
     /// The rights of a user, for `query(runas=)`.
     pub rights_of: Option<Rights>,
+    /// The artifacts that queries can call.
+    pub artifacts: Repository,
 }
 
 impl World {

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::audit::AuditLog;
+use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event::EventStore;
 use crate::file_store::FileStore;
@@ -48,6 +49,11 @@ impl DataDir {
     /// The event queues; only one process can have them open.
     pub fn events(&self) -> Result<EventStore> {
         EventStore::open(self.root.join("events"))
+    }
+
+    /// The artifact definitions that owners wrote.
+    pub fn definitions(&self) -> Result<Definitions> {
+        Definitions::open(self.root.join("artifacts"))
     }
 
     /// The file store.

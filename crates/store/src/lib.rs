@@ -7,6 +7,7 @@
 //! ```text
 //! DIR/users/<name>.json          one record per user          [user]
 //! DIR/revoked.json               certificates that lost trust [revocation]
+//! DIR/artifacts/**/*.yaml       artifact definitions         [definition]
 //! DIR/events/<queue>/<day>.jsonl rows of event queues         [event]
 //! DIR/files/…                    the file store               [file_store]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
@@ -14,6 +15,7 @@
 
 pub mod audit;
 mod data_dir;
+pub mod definition;
 mod durable;
 mod encode;
 mod error;

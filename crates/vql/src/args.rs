@@ -22,6 +22,7 @@ pub struct Args<'a> {
     pub scope: &'a Scope<'a>,
     pub signature: &'static Signature,
     given: Given<'a>,
+    member: &'a str,
     memo: &'a Memo,
 }
 
@@ -49,7 +50,7 @@ impl<'a> Args<'a> {
             Some(splat) => Self::spread(signature, &scope.eval(splat))?,
             None => Given::Plan { args, early: Self::early(scope, args) },
         };
-        Ok(Args { scope, signature, given, memo: &args.memo })
+        Ok(Args { scope, signature, given, member: &args.member, memo: &args.memo })
     }
 
     fn early(scope: &Scope<'_>, args: &CallArgs) -> SmallVec<[(usize, Value); 0]> {
@@ -82,6 +83,11 @@ impl<'a> Args<'a> {
             }
         }
         Ok(Given::Values { slots, rest })
+    }
+
+    /// The member of a family that was called (`A.B` of `Artifact.A.B()`), else empty.
+    pub fn member(&self) -> &str {
+        self.member
     }
 
     /// Whether the argument was written.

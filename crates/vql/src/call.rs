@@ -136,6 +136,8 @@ pub struct Signature {
     pub args: &'static [Arg],
     /// Accepts arguments of any name besides the declared ones (`dict(a=1)`).
     pub free_form: bool,
+    /// A family of plugins, called by the names of its members: `Artifact.Linux.Sys.Users()`.
+    pub is_family: bool,
     /// The caller must hold all of these.
     pub permissions: &'static [Permission],
     pub platforms: Platforms,
@@ -152,6 +154,7 @@ impl Signature {
         category: Category::Language,
         args: &[],
         free_form: false,
+        is_family: false,
         permissions: &[],
         platforms: Platforms::All,
         version: 0,

@@ -119,10 +119,13 @@ impl<'a> Compiler<'a> {
 
     fn from(&self, from: &ast::Source) -> From {
         let path: Vec<Name> = from.path.iter().map(|i| Name::new(&i.name)).collect();
-        if let (Some(args), [name]) = (&from.args, &path[..])
+        if let (Some(args), [name, member @ ..]) = (&from.args, &path[..])
             && let Some(plugin) = self.registry.plugin(name.as_str())
+            && plugin.signature.is_family != member.is_empty()
         {
-            return From::Plugin(PluginCall { plugin, args: self.call_args(&plugin.signature, args) });
+            let mut args = self.call_args(&plugin.signature, args);
+            args.member = member.iter().map(Name::as_str).collect::<Vec<_>>().join(".").into();
+            return From::Plugin(PluginCall { plugin, args });
         }
         From::Name(CallSymbol { symbol: symbol(path), args: from.args.as_ref().map(|a| self.named_args(a)) })
     }
@@ -180,6 +183,7 @@ impl<'a> Compiler<'a> {
         CallArgs {
             slots: slots.into(),
             rest: rest.into(),
+            member: Box::default(),
             splat,
             has_early,
             broken: broken.map(Into::into),

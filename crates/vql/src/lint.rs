@@ -118,8 +118,10 @@ impl Linter<'_> {
     fn source(&mut self, from: &Source) {
         let args = from.args.as_deref().unwrap_or_default();
         args.iter().for_each(|a| self.arg_value(&a.value));
-        let [name] = &from.path[..] else { return };
-        if from.args.is_none() || self.defined.contains(name.name.as_str()) {
+        let [name, member @ ..] = &from.path[..] else { return };
+        let is_family = self.registry.plugin(&name.name).is_some_and(|p| p.signature.is_family);
+        if is_family == member.is_empty() || from.args.is_none() || self.defined.contains(name.name.as_str())
+        {
             return;
         }
         match self.registry.plugin(&name.name) {

@@ -204,6 +204,8 @@ pub struct CallArgs {
     pub slots: Box<[Option<Expr>]>,
     /// Arguments without a slot, in the order written (free-form callables only).
     pub rest: Box<[(Name, Expr)]>,
+    /// Which member of a family of plugins was called: `A.B` of `Artifact.A.B()`; else empty.
+    pub member: Box<str>,
     /// `` `**`=dict ``: replaces everything else.
     pub splat: Option<Expr>,
     /// Some argument is an array literal with parts to evaluate: those are evaluated when the call starts.

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde::Deserialize;
-use serde_saphyr::Spanned;
+use plugins::artifact::definition::Definition;
 use vql::lint::{Problem, Severity};
 
 use super::Outcome;
@@ -38,79 +37,5 @@ fn problems(path: &Path, registry: Option<&vql::registry::Registry>) -> Vec<Prob
         Err(error) => return vec![Problem::error(1, 1, format!("cannot read the file: {error}"))],
     };
     let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    if is_yaml { artifact(&text, registry) } else { vql::lint::lint(&text, registry) }
-}
-
-/// The parts of an artifact that hold VQL.
-#[derive(Deserialize)]
-struct Artifact {
-    name: Spanned<String>,
-    #[serde(default)]
-    precondition: Option<Spanned<String>>,
-    #[serde(default)]
-    export: Option<Spanned<String>>,
-    #[serde(default)]
-    sources: Vec<Source>,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    #[serde(default)]
-    precondition: Option<Spanned<String>>,
-    #[serde(default)]
-    query: Option<Spanned<String>>,
-    #[serde(default)]
-    queries: Vec<Spanned<String>>,
-}
-
-fn artifact(text: &str, registry: Option<&vql::registry::Registry>) -> Vec<Problem> {
-    let options = serde_saphyr::Options::default();
-    let artifact: Artifact = match serde_saphyr::from_str_with_options(text, options) {
-        Ok(artifact) => artifact,
-        Err(error) => {
-            let (line, column) =
-                error.location().map_or((1, 1), |l| (l.line() as usize, l.column() as usize));
-            let message = error.without_snippet().to_string();
-            return vec![Problem::error(line, column, message.lines().next().unwrap_or_default())];
-        }
-    };
-    let mut problems = Vec::new();
-    if artifact.name.value.trim().is_empty() {
-        let at = &artifact.name.referenced;
-        problems.push(Problem::error(at.line() as usize, at.column() as usize, "an artifact needs a name"));
-    }
-    let sources = artifact.sources.iter();
-    let texts = sources.flat_map(|s| s.precondition.iter().chain(&s.query).chain(&s.queries));
-    for vql_text in artifact.precondition.iter().chain(&artifact.export).chain(texts) {
-        problems.extend(inside(text, vql_text, registry));
-    }
-    problems
-}
-
-/// The problems of VQL inside YAML, at their places in the file.
-fn inside(yaml: &str, text: &Spanned<String>, registry: Option<&vql::registry::Registry>) -> Vec<Problem> {
-    let (line, column) = (text.referenced.line() as usize, text.referenced.column() as usize);
-    let (first_line, indent) = block_start(yaml, line, column);
-    let mut found = vql::lint::lint(&text.value, registry);
-    for problem in &mut found {
-        problem.line += first_line - 1;
-        problem.column += indent;
-    }
-    found
-}
-
-/// Where the content of a scalar starts: its first line and what to add to columns.
-fn block_start(yaml: &str, line: usize, column: usize) -> (usize, usize) {
-    let lines: Vec<&str> = yaml.lines().collect();
-    let indent_of = |l: &str| l.len() - l.trim_start().len();
-    let is_block = |l: &str| {
-        let head = l.trim_end().trim_end_matches(['+', '-', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-        head.ends_with('|') || head.ends_with('>')
-    };
-    // The place is that of the indicator, or of the content itself, depending on how the scalar is written.
-    match lines.get(line - 1) {
-        Some(text) if is_block(text) => (line + 1, lines.get(line).map_or(0, |l| indent_of(l))),
-        Some(_) if line >= 2 && is_block(lines[line - 2]) => (line, indent_of(lines[line - 1])),
-        _ => (line, column.saturating_sub(1)),
-    }
+    if is_yaml { Definition::problems(&text, registry) } else { vql::lint::lint(&text, registry) }
 }

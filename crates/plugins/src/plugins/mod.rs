@@ -1,5 +1,7 @@
 //! The plugins that touch the world: one file each, named as the plugin.
 
+mod artifact;
+mod artifact_definitions;
 mod clock;
 mod connections;
 mod environ;
@@ -25,6 +27,8 @@ use vql::call::Plugin;
 
 /// Every plugin of this folder, by name.
 pub const PLUGINS: &[&Plugin] = &[
+    &artifact::PLUGIN,
+    &artifact_definitions::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
     &environ::PLUGIN,
