@@ -3,12 +3,14 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::audit::AuditLog;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event::EventStore;
 use crate::file_store::FileStore;
+use crate::flow::Flows;
 use crate::revocation::Revocations;
 use crate::user::Users;
 
@@ -59,6 +61,11 @@ impl DataDir {
     /// The file store.
     pub fn files(&self) -> Result<FileStore> {
         FileStore::open(self.root.join("files"))
+    }
+
+    /// The collections, whose rows and files are in the file store.
+    pub fn flows(&self, files: Arc<FileStore>) -> Result<Flows> {
+        Flows::open(self.root.join("flows"), files)
     }
 
     /// The audit log.

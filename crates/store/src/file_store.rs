@@ -1,4 +1,4 @@
-//! Reading the file store without ever leaving it.
+//! The file store, which no path ever leaves.
 //!
 //! Paths come from callers as lists of components (the gRPC reference, section 3.1). They are checked here,
 //! and the kernel is told to stay beneath the root as well, so that neither a clever component nor a symbolic
@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat, openat2};
 use rustix::io::Errno;
+
+mod write;
+
+pub use write::Entry;
 
 use crate::data_dir::create_private_dir;
 use crate::error::{Error, Result};

@@ -10,6 +10,7 @@
 //! DIR/artifacts/**/*.yaml       artifact definitions         [definition]
 //! DIR/events/<queue>/<day>.jsonl rows of event queues         [event]
 //! DIR/files/…                    the file store               [file_store]
+//! DIR/flows/<client>/<id>.json   one record per collection    [flow]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
 //! ```
 
@@ -21,8 +22,10 @@ mod encode;
 mod error;
 pub mod event;
 pub mod file_store;
+pub mod flow;
 pub mod revocation;
 pub mod role;
+pub mod rows;
 pub mod user;
 
 pub use data_dir::DataDir;
