@@ -8,22 +8,38 @@ use vql::host::{Host, Level, Spill};
 use vql::permission::Permissions;
 use vql::value::Time;
 
+use crate::collection::Collection;
 use crate::throttle::Throttle;
-use crate::world::World;
+use crate::world::{Surroundings, World};
 
 /// Where log lines of a query go.
 pub type Logger = Box<dyn Fn(Level, &str) + Send + Sync>;
 
 /// The host of one query.
 pub struct QueryHost {
-    world: Arc<World>,
+    surroundings: Surroundings,
     logger: Logger,
     throttle: Option<Throttle>,
 }
 
 impl QueryHost {
     pub fn new(world: Arc<World>, logger: Logger) -> Self {
-        QueryHost { world, logger, throttle: None }
+        let surroundings = Surroundings { world, user: String::new(), collection: None };
+        QueryHost { surroundings, logger, throttle: None }
+    }
+
+    /// For a user of the server.
+    #[must_use]
+    pub fn for_user(mut self, name: impl Into<String>) -> Self {
+        self.surroundings.user = name.into();
+        self
+    }
+
+    /// For a query of a collection: what it uploads belongs there.
+    #[must_use]
+    pub fn within(mut self, collection: Arc<Collection>) -> Self {
+        self.surroundings.collection = Some(collection);
+        self
     }
 
     #[must_use]
@@ -43,7 +59,7 @@ impl Host for QueryHost {
     }
 
     fn spill(&self) -> io::Result<Box<dyn Spill>> {
-        Ok(Box::new(tempfile::tempfile_in(&self.world.temp_dir)?))
+        Ok(Box::new(tempfile::tempfile_in(&self.surroundings.world.temp_dir)?))
     }
 
     fn throttle(&self) {
@@ -53,10 +69,10 @@ impl Host for QueryHost {
     }
 
     fn permissions_of(&self, user: &str) -> Option<Permissions> {
-        self.world.rights_of.as_ref()?(user)
+        self.surroundings.world.rights_of.as_ref()?(user)
     }
 
     fn world(&self) -> &(dyn Any + Send + Sync) {
-        &self.world
+        &self.surroundings
     }
 }

@@ -4,11 +4,13 @@
 
 pub mod accessor;
 pub mod artifact;
+pub mod collection;
 pub mod functions;
 mod glob;
 pub mod host;
 mod machine;
 pub mod plugins;
+pub mod server;
 mod text;
 pub mod throttle;
 pub mod world;

@@ -9,6 +9,8 @@ use vql::permission::Permissions;
 use vql::scope::Scope;
 
 use crate::artifact::repository::Repository;
+use crate::collection::Collection;
+use crate::server::Server;
 
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
@@ -39,6 +41,8 @@ pub struct World {
     pub rights_of: Option<Rights>,
     /// The artifacts that queries can call.
     pub artifacts: Repository,
+    /// The state of the server that the query runs on.
+    pub server: Option<Arc<Server>>,
 }
 
 impl World {
@@ -62,6 +66,22 @@ impl World {
 
     /// The world of the query that `scope` belongs to.
     pub fn of<'a>(scope: &Scope<'a>) -> Result<&'a World, Error> {
-        scope.world::<Arc<World>>().map(|w| &**w).ok_or_else(|| "this host has no outside world".into())
+        Surroundings::of(scope).map(|s| &*s.world)
+    }
+}
+
+/// What surrounds one query: the world, and on whose behalf it runs.
+pub struct Surroundings {
+    pub world: Arc<World>,
+    /// The user of the server who asks; empty outside a server.
+    pub user: String,
+    /// The collection that the query is part of.
+    pub collection: Option<Arc<Collection>>,
+}
+
+impl Surroundings {
+    /// The surroundings of the query that `scope` belongs to.
+    pub fn of<'a>(scope: &Scope<'a>) -> Result<&'a Surroundings, Error> {
+        scope.world::<Surroundings>().ok_or_else(|| "this host has no outside world".into())
     }
 }

@@ -37,8 +37,8 @@ pub struct Server {
     /// A certificate on any of these lists is refused.
     pub revocations: Arc<Vec<Revocations>>,
     pub events: Arc<EventStore>,
-    pub files: FileStore,
-    pub audit: AuditLog,
+    pub files: Arc<FileStore>,
+    pub audit: Arc<AuditLog>,
     pub registry: Arc<Registry>,
     pub world: Arc<World>,
     /// Set when the server stops: above the flag of every query.

@@ -18,6 +18,7 @@ mod write;
 pub use write::Entry;
 
 use crate::data_dir::create_private_dir;
+use crate::encode;
 use crate::error::{Error, Result};
 
 /// The most bytes that one read gives, so that an answer stays below the usual message limit of 4 MiB.
@@ -79,6 +80,19 @@ impl FileStore {
             errno => Error::io("read", &self.path)(errno.into()),
         }
     }
+}
+
+/// Any name as one component of a path: what could lead elsewhere is escaped, what is too long is cut and numbered.
+pub fn component(name: &str) -> String {
+    const LONGEST: usize = 100;
+    encode::file_name(name).unwrap_or_else(|| {
+        let kept = encode::file_name(&name[..name.floor_char_boundary(LONGEST / 3)]).unwrap_or_default();
+        // FNV-1a: long names that start alike stay apart.
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        format!("{kept}~{hash:016x}")
+    })
 }
 
 /// The components that count, or [`Error::PathInvalid`] when there are none or one could lead elsewhere.

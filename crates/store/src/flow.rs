@@ -54,8 +54,8 @@ impl Flows {
         let path = self.path(&flow.client_id, &flow.session_id)?;
         let dir = path.parent().unwrap_or(&self.dir);
         create_private_dir(dir)?;
-        let text = serde_json::to_vec(flow)
-            .map_err(|source| Error::Damaged { path: path.clone(), source })?;
+        let text =
+            serde_json::to_vec(flow).map_err(|source| Error::Damaged { path: path.clone(), source })?;
         durable::write(&path, &text)
     }
 
@@ -200,7 +200,7 @@ mod tests {
         let flow = Flow { client_id: SERVER.into(), session_id: id.clone(), ..Flow::default() };
         flows.save(&flow).unwrap();
         assert_eq!(flows.find(SERVER, &id).unwrap(), Some(flow));
-        assert_eq!(flows.ids(SERVER).unwrap(), [id.clone()]);
+        assert_eq!(flows.ids(SERVER).unwrap(), [id.as_str()]);
         assert_eq!(flows.clients().unwrap(), [SERVER]);
         let mut rows = flows.results_writer(SERVER, &id, "A.B/One").unwrap();
         rows.push(b"{\"x\":1}").unwrap();

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use parking_lot::Mutex;
+use plugins::artifact::repository::Repository;
 use plugins::world::World;
 use query::{QueueEvents, Server};
 use serve::config::ServerConfig;
@@ -109,18 +111,32 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     let mut registry = plugins::registry();
     deny(&mut registry, &loaded.config);
     let users = Arc::new(users);
+    let stopping = Cancel::new();
+    let files = Arc::new(dir.files()?);
+    let audit = Arc::new(dir.audit()?);
+    let kept = Arc::new(plugins::server::Server {
+        flows: dir.flows(files.clone())?,
+        files: files.clone(),
+        events: events.clone(),
+        audit: audit.clone(),
+        running: Mutex::default(),
+        stopping: stopping.clone(),
+    });
+    plugins::collection::mark_interrupted(&kept)?;
     let world = World {
         events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
+        artifacts: Repository::with(dir.definitions()?),
+        server: Some(kept),
         ..World::of_process()
     };
     Ok(Server {
-        stopping: Cancel::new(),
+        stopping,
         users,
         revocations: Arc::new(revocations),
         events,
-        files: dir.files()?,
-        audit: dir.audit()?,
+        files,
+        audit,
         registry: Arc::new(registry),
         world: Arc::new(world),
         config: public_config(&loaded.config),

@@ -1,8 +1,14 @@
 //! The functions that touch the world: one file each, named as the function.
 
+mod artifact_delete;
+mod artifact_set;
+mod artifact_set_metadata;
 mod atexit;
+mod cancel_flow;
+mod collect_client;
 mod environ;
 mod expand;
+mod get_flow;
 mod getpid;
 mod hash;
 mod info;
@@ -11,20 +17,29 @@ mod parse_xml;
 mod parse_yaml;
 mod rand;
 mod read_file;
+mod send_event;
 mod sleep;
 mod stat;
 mod sysinfo;
 mod tempdir;
 mod tempfile;
+mod upload;
 mod uuid;
+mod whoami;
 
 use vql::call::Function;
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
+    &artifact_delete::FUNCTION,
+    &artifact_set::FUNCTION,
+    &artifact_set_metadata::FUNCTION,
     &atexit::FUNCTION,
+    &cancel_flow::FUNCTION,
+    &collect_client::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
+    &get_flow::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
@@ -33,10 +48,13 @@ pub const FUNCTIONS: &[&Function] = &[
     &parse_yaml::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
+    &send_event::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,
     &tempdir::FUNCTION,
     &tempfile::FUNCTION,
+    &upload::FUNCTION,
     &uuid::FUNCTION,
+    &whoami::FUNCTION,
 ];

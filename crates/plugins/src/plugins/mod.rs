@@ -4,8 +4,13 @@ mod artifact;
 mod artifact_definitions;
 mod clock;
 mod connections;
+mod delete_flow;
+mod enumerate_flow;
 mod environ;
 mod filesystems;
+mod flow_logs;
+mod flow_results;
+mod flows;
 mod glob;
 mod help;
 mod info;
@@ -18,8 +23,10 @@ mod parse_records_with_regex;
 mod partitions;
 mod pslist;
 mod read_file;
+mod source;
 mod split_records;
 mod stat;
+mod uploads;
 mod users;
 mod watch_monitoring;
 
@@ -31,8 +38,13 @@ pub const PLUGINS: &[&Plugin] = &[
     &artifact_definitions::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
+    &delete_flow::PLUGIN,
+    &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
     &filesystems::PLUGIN,
+    &flow_logs::PLUGIN,
+    &flow_results::PLUGIN,
+    &flows::PLUGIN,
     &glob::PLUGIN,
     &help::PLUGIN,
     &info::PLUGIN,
@@ -45,8 +57,10 @@ pub const PLUGINS: &[&Plugin] = &[
     &partitions::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
+    &source::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
+    &uploads::PLUGIN,
     &users::PLUGIN,
     &watch_monitoring::PLUGIN,
 ];

@@ -52,6 +52,11 @@ pub fn run(source: &str) -> Outcome {
 
 /// Runs a program with variables and rights.
 pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
+    run_in(Arc::new(World::of_process()), source, env, permissions)
+}
+
+/// Runs a program in a world.
+pub fn run_in(world: Arc<World>, source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = log.clone();
     let logger = move |level: Level, line: &str| {
@@ -59,7 +64,7 @@ pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) ->
         lines.lock().push(line);
     };
     let registry: Arc<Registry> = plugins::registry().into();
-    let host = QueryHost::new(Arc::new(World::of_process()), Box::new(logger));
+    let host = QueryHost::new(world, Box::new(logger));
     let context = Context::new(registry.clone(), Arc::new(host), permissions);
     let mut vars = Row::default();
     for (name, value) in env {

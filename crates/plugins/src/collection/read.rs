@@ -1,0 +1,93 @@
+//! Reading the stored rows of collections.
+
+use store::rows::RowReader;
+use vql::args::Args;
+use vql::call::{Error, Flow, Sink};
+
+use crate::server::{Server, failed, stored_row};
+
+/// The sources of a collection whose rows are meant: `artifact` may be `Artifact` (all its sources) or
+/// `Artifact/Source`; empty means all that gave rows.
+pub fn sources(
+    server: &Server,
+    client: &str,
+    id: &str,
+    artifact: &str,
+    source: &str,
+) -> Result<Vec<String>, Error> {
+    let flow = super::find(server, client, id)?;
+    let flow = flow.ok_or_else(|| Error::new(format!("client {client} has no collection {id}")))?;
+    let wanted = match source {
+        "" => artifact.to_owned(),
+        source => format!("{artifact}/{source}"),
+    };
+    let below = format!("{wanted}/");
+    let is_wanted = |name: &String| wanted.is_empty() || *name == wanted || name.starts_with(&below);
+    // Of a running collection the source in work has not been noted yet: its file tells.
+    let mut found: Vec<String> = flow.artifacts_with_results.into_iter().filter(is_wanted).collect();
+    if !wanted.is_empty() && !found.contains(&wanted) && found.is_empty() {
+        found.push(wanted);
+    }
+    Ok(found)
+}
+
+/// A part of a stream of rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    pub start: u64,
+    pub count: u64,
+}
+
+impl Part {
+    pub const ALL: Part = Part { start: 0, count: u64::MAX };
+
+    /// From the arguments `start_row` and `count`.
+    pub fn of(args: &Args<'_>, start: usize, count: Option<usize>) -> Result<Self, Error> {
+        let at = |slot| Ok::<_, Error>(u64::try_from(args.int(slot, 0)?).unwrap_or_default());
+        let count = match count.map(at).transpose()? {
+            None | Some(0) => u64::MAX,
+            Some(count) => count,
+        };
+        Ok(Part { start: at(start)?, count })
+    }
+}
+
+/// Pushes the rows of several sources, one after another, as one stream.
+pub fn push(
+    args: &Args<'_>,
+    server: &Server,
+    (client, id): (&str, &str),
+    sources: &[String],
+    part: Part,
+    sink: &mut dyn Sink,
+) -> Flow {
+    let mut at = 0;
+    for source in sources {
+        let rows = server.flows.results(client, id, source).map_err(failed)?;
+        at = push_part(args, rows, at, part, sink)?;
+    }
+    Ok(())
+}
+
+/// Pushes what of these rows lies in the part; `at` is the number of the first. Gives the number after the last.
+pub fn push_part(
+    args: &Args<'_>,
+    rows: RowReader,
+    mut at: u64,
+    part: Part,
+    sink: &mut dyn Sink,
+) -> Result<u64, vql::call::Stop> {
+    let end = part.start.saturating_add(part.count);
+    for text in rows {
+        let text = text.map_err(failed)?;
+        if at >= part.start && at < end {
+            args.scope.tick()?;
+            sink.row(&mut stored_row(&text)?)?;
+        }
+        at += 1;
+        if at >= end {
+            break;
+        }
+    }
+    Ok(at)
+}

@@ -1,0 +1,293 @@
+//! Callables that need a server, run on a real one in a directory of its own.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::{Outcome, run_in};
+use plugins::artifact::repository::Repository;
+use plugins::server::Server;
+use plugins::world::World;
+use store::DataDir;
+use vql::cancel::Cancel;
+use vql::permission::{Permission, Permissions};
+
+/// A server without listeners; everything goes with the directory.
+struct TestServer {
+    dir: tempfile::TempDir,
+    server: Arc<Server>,
+    world: Arc<World>,
+}
+
+impl TestServer {
+    fn new() -> Self {
+        Self::in_dir(tempfile::tempdir().unwrap())
+    }
+
+    fn in_dir(dir: tempfile::TempDir) -> Self {
+        let data = DataDir::open(dir.path().join("data")).unwrap();
+        let files = Arc::new(data.files().unwrap());
+        let server = Arc::new(Server {
+            flows: data.flows(files.clone()).unwrap(),
+            files,
+            events: Arc::new(data.events().unwrap()),
+            audit: Arc::new(data.audit().unwrap()),
+            running: Default::default(),
+            stopping: Cancel::new(),
+        });
+        let artifacts = Repository::with(data.definitions().unwrap());
+        let world = World { artifacts, server: Some(server.clone()), ..World::of_process() };
+        TestServer { dir, server, world: Arc::new(world) }
+    }
+
+    fn run_as(&self, source: &str, permissions: Permissions) -> Outcome {
+        run_in(self.world.clone(), source, &[("Dir", &self.dir.path().to_string_lossy())], permissions)
+    }
+
+    /// The rows of a query that logs nothing.
+    #[track_caller]
+    fn rows(&self, source: &str) -> String {
+        let outcome = self.run_as(source, Permissions::all());
+        let lines: Vec<_> = outcome.log.iter().filter(|l| !l.starts_with("DEBUG")).collect();
+        assert!(lines.is_empty(), "{source}: {lines:?}");
+        outcome.rows
+    }
+
+    /// Defines an artifact.
+    #[track_caller]
+    fn define(&self, yaml: &str) {
+        self.world.artifacts.set(yaml).unwrap();
+    }
+
+    /// Collects on the server and waits for the end: the id of the collection.
+    #[track_caller]
+    fn collect(&self, arguments: &str) -> String {
+        let rows = self.rows(&format!(
+            "SELECT collect_client(client_id='server', {arguments}).flow_id AS Id FROM scope()"
+        ));
+        let id = rows.split('"').nth(3).unwrap_or_else(|| panic!("{rows}")).to_owned();
+        self.wait(&id);
+        id
+    }
+
+    #[track_caller]
+    fn wait(&self, id: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while self.server.running.lock().contains_key(id) {
+            assert!(Instant::now() < until, "collection {id} does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+const NUMBERS: &str = "name: Custom.Numbers\ntype: SERVER\nparameters:\n  - name: Count\n    type: int\n    default: 3\nsources:\n  - query: SELECT _value AS N FROM range(end=Count)\n";
+
+#[test]
+fn a_collection_runs_and_its_rows_are_read_back() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let id = server.collect("artifacts='Custom.Numbers', env=dict(Count=2)");
+    let by_flow = format!("FROM flow_results(client_id='server', flow_id='{id}')");
+    assert_eq!(server.rows(&format!("SELECT * {by_flow}")), r#"[{"N":0},{"N":1}]"#);
+    assert_eq!(
+        server.rows(&format!(
+            "SELECT N FROM source(client_id='server', flow_id='{id}', artifact='Custom.Numbers', start_row=1)"
+        )),
+        r#"[{"N":1}]"#
+    );
+    assert_eq!(
+        server.rows(&format!(
+            "LET ClientId = 'server' LET FlowId = '{id}' LET ArtifactName = 'Custom.Numbers' SELECT * FROM source(count=1)"
+        )),
+        r#"[{"N":0}]"#
+    );
+    assert_eq!(
+        server.rows(
+            "SELECT state, total_collected_rows, artifacts_with_results, request.artifacts AS A FROM flows(client_id='server')"
+        ),
+        r#"[{"state":"FINISHED","total_collected_rows":2,"artifacts_with_results":["Custom.Numbers"],"A":["Custom.Numbers"]}]"#
+    );
+}
+
+#[test]
+fn files_are_uploaded_once_and_can_be_read_from_the_file_store() {
+    let server = TestServer::new();
+    std::fs::write(server.dir.path().join("sample.txt"), "hello").unwrap();
+    server.define(
+        "name: Custom.Fetch\ntype: SERVER\nparameters:\n  - name: Path\nsources:\n  - query: |\n      SELECT upload(file=Path) AS First, upload(file=Path) AS Again FROM scope()\n",
+    );
+    let path = server.dir.path().join("sample.txt").display().to_string();
+    let id = server.collect(&format!("artifacts='Custom.Fetch', env=dict(Path='{path}')"));
+    assert_eq!(
+        server.rows(&format!(
+            "SELECT First.Size AS Size, First.sha256 AS Hash, First.Components = Again.Components AS Same \
+             FROM source(client_id='server', flow_id='{id}', artifact='Custom.Fetch')"
+        )),
+        r#"[{"Size":5,"Hash":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","Same":true}]"#
+    );
+    let listed = server.rows(&format!(
+        "SELECT client_path, file_size, Upload.Components AS C FROM uploads(client_id='server', flow_id='{id}')"
+    ));
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["client_path"], path.as_str());
+    let components: Vec<String> = serde_json::from_value(listed[0]["C"].clone()).unwrap();
+    assert_eq!(components[..4], ["clients", "server", "collections", &id]);
+    assert_eq!(server.server.files.read_at(&components, 0, 100).unwrap(), b"hello");
+}
+
+#[test]
+fn a_runaway_collection_is_stopped_with_a_message() {
+    let server = TestServer::new();
+    server.define("name: Custom.Endless\ntype: SERVER\nsources:\n  - query: SELECT _value AS N FROM range(end=100000000)\n");
+    server
+        .define("name: Custom.Waits\ntype: SERVER\nsources:\n  - query: SELECT * FROM clock(period=1000)\n");
+    let many = server.collect("artifacts='Custom.Endless', max_rows=10");
+    let big = server.collect("artifacts='Custom.Endless', max_bytes=1000");
+    let long = server.collect("artifacts='Custom.Waits', timeout=1");
+    for (id, state, status, rows) in [
+        (many, "ERROR", "Row count exceeded limit 10", 10),
+        (big, "ERROR", "Rows take more than the limit of 1000 bytes", 0),
+        (long, "ERROR", "Timeout Error: Collection timed out after 1 seconds", 0),
+    ] {
+        let flow = server.rows(&format!(
+            "SELECT state, status, total_collected_rows AS Rows FROM flows(client_id='server', flow_id='{id}')"
+        ));
+        let flow: serde_json::Value = serde_json::from_str(&flow).unwrap();
+        assert_eq!((flow[0]["state"].as_str(), flow[0]["status"].as_str()), (Some(state), Some(status)));
+        if rows > 0 {
+            assert_eq!(flow[0]["Rows"], rows);
+        }
+        let log = server.rows(&format!(
+            "SELECT level, message FROM flow_logs(client_id='server', flow_id='{id}') WHERE level = 'ERROR'"
+        ));
+        assert!(log.contains(status), "{log}");
+    }
+}
+
+#[test]
+fn a_failing_query_marks_the_collection_and_says_why() {
+    let server = TestServer::new();
+    server.define("name: Custom.Bad\ntype: SERVER\nsources:\n  - query: SELECT Nosuch AS X FROM scope()\n");
+    let id = server.collect("artifacts='Custom.Bad'");
+    let rows = server.rows(&format!("SELECT state, status FROM flows(client_id='server', flow_id='{id}')"));
+    assert!(rows.contains("ERROR") && rows.contains("Symbol Nosuch not found"), "{rows}");
+}
+
+#[test]
+fn a_running_collection_can_be_cancelled_and_then_deleted() {
+    let server = TestServer::new();
+    server
+        .define("name: Custom.Waits\ntype: SERVER\nsources:\n  - query: SELECT * FROM clock(period=1000)\n");
+    let rows = server.rows(
+        "SELECT collect_client(client_id='server', artifacts='Custom.Waits').flow_id AS Id FROM scope()",
+    );
+    let id = rows.split('"').nth(3).unwrap().to_owned();
+    server.rows(&format!("SELECT cancel_flow(client_id='server', flow_id='{id}') FROM scope()"));
+    server.wait(&id);
+    let rows = server.rows(&format!("SELECT status FROM flows(client_id='server', flow_id='{id}')"));
+    assert!(rows.contains("Cancelled by"), "{rows}");
+    server.rows(&format!("SELECT * FROM delete_flow(client_id='server', flow_id='{id}')"));
+    assert_eq!(server.rows("SELECT count() AS N FROM flows(client_id='server') GROUP BY 1"), r#"[{"N":1}]"#);
+    server.rows(&format!("SELECT * FROM delete_flow(client_id='server', flow_id='{id}', really_do_it=TRUE)"));
+    assert_eq!(server.rows("SELECT * FROM flows(client_id='server')"), "[]");
+}
+
+#[test]
+fn what_was_running_when_the_server_died_is_marked() {
+    let server = TestServer::new();
+    let flow = store::flow::Flow {
+        client_id: "server".into(),
+        session_id: "F.1".into(),
+        state: store::flow::FlowState::Running,
+        ..Default::default()
+    };
+    server.server.flows.save(&flow).unwrap();
+    plugins::collection::mark_interrupted(&server.server).unwrap();
+    assert_eq!(
+        server.rows("SELECT state, status FROM flows(client_id='server')"),
+        r#"[{"state":"ERROR","status":"The server stopped while collecting."}]"#
+    );
+}
+
+#[test]
+fn rights_are_checked() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let collect = "SELECT collect_client(client_id='server', artifacts='Custom.Numbers') AS X FROM scope()";
+    let reader = Permissions::of(&[Permission::ReadResults]);
+    let outcome = server.run_as(collect, reader);
+    assert_eq!(outcome.rows, r#"[{"X":null}]"#);
+    assert_eq!(outcome.log, ["collect_client: PermissionDenied: Permission denied: [COLLECT_SERVER]"]);
+    server.rows("SELECT artifact_set_metadata(name='Custom.Numbers', basic=TRUE) FROM scope()");
+    let basic = Permissions::of(&[Permission::CollectBasic]);
+    assert!(server.run_as(collect, basic).rows.contains("flow_id"));
+    let writer = Permissions::of(&[Permission::ArtifactWriter]);
+    let set = format!("SELECT artifact_set(definition='''{NUMBERS}''') AS X FROM scope()");
+    assert_eq!(
+        server.run_as(&set, writer).log,
+        ["artifact_set: PermissionDenied: Permission denied: [SERVER_ARTIFACT_WRITER]"]
+    );
+}
+
+#[test]
+fn artifacts_are_set_called_and_deleted() {
+    let server = TestServer::new();
+    let set =
+        format!("SELECT artifact_set(definition='''{NUMBERS}''', prefix='Team.').name AS Name FROM scope()");
+    assert_eq!(server.rows(&set), r#"[{"Name":"Team.Custom.Numbers"}]"#);
+    assert_eq!(
+        server.rows("SELECT * FROM Artifact.Team.Custom.Numbers(Count=1)"),
+        r#"[{"N":0,"_Source":"Team.Custom.Numbers"}]"#
+    );
+    let bad = server.run_as(
+        "SELECT artifact_set(definition='name: A\nsources:\n  - query: SELECT') FROM scope()",
+        Permissions::all(),
+    );
+    assert!(bad.log[0].starts_with("artifact_set: 3:"), "{:?}", bad.log);
+    server.rows("SELECT artifact_delete(name='Team.Custom.Numbers') FROM scope()");
+    let gone = server.run_as("SELECT * FROM Artifact.Team.Custom.Numbers()", Permissions::all());
+    assert_eq!(gone.log, ["Artifact: artifact Team.Custom.Numbers is not known"]);
+}
+
+#[test]
+fn sources_share_a_scope_imports_are_seen_and_preconditions_obeyed() {
+    let server = TestServer::new();
+    server.define("name: Custom.Lib\ntype: SERVER\nexport: |\n  LET Double(x) = x * 2\nsources:\n  - query: SELECT 1 AS X FROM scope()\n");
+    server.define("name: Custom.Uses\ntype: SERVER\nimports: [Custom.Lib]\nsources:\n  - name: A\n    query: |\n      LET Base = 4\n      SELECT Double(x=Base) AS X FROM scope()\n  - name: B\n    query: SELECT Double(x=Base) + 1 AS X FROM scope()\n");
+    server.define("name: Custom.Never\ntype: SERVER\nprecondition: SELECT * FROM scope() WHERE FALSE\nsources:\n  - query: SELECT 1 AS X FROM scope()\n");
+    assert_eq!(
+        server.rows("SELECT * FROM Artifact.Custom.Uses()"),
+        r#"[{"X":8,"_Source":"Custom.Uses/A"},{"X":9,"_Source":"Custom.Uses/B"}]"#
+    );
+    assert_eq!(server.rows("SELECT X FROM Artifact.Custom.Uses(source='A')"), r#"[{"X":8}]"#);
+    assert_eq!(server.rows("SELECT * FROM Artifact.Custom.Never(preconditions=TRUE)"), "[]");
+    assert_eq!(server.rows("SELECT X FROM Artifact.Custom.Never()"), r#"[{"X":1}]"#);
+    let warned = server.run_as("SELECT X FROM Artifact.Custom.Never(Other=1)", Permissions::all());
+    assert_eq!(warned.log, ["WARN:Custom.Never has no parameter Other"]);
+}
+
+#[test]
+fn an_artifact_that_calls_itself_ends() {
+    let server = TestServer::new();
+    server.define(
+        "name: Custom.Loop\ntype: SERVER\nsources:\n  - query: SELECT * FROM Artifact.Custom.Loop()\n",
+    );
+    let outcome = server.run_as("SELECT * FROM Artifact.Custom.Loop()", Permissions::all());
+    assert_eq!(outcome.rows, "[]");
+    assert!(outcome.log.iter().any(|l| l.contains("Stack Overflow")), "{:?}", outcome.log.first());
+}
+
+#[test]
+fn the_end_of_a_collection_is_an_event() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let watch = server.server.events.subscribe("System.Flow.Completion").unwrap();
+    let id = server.collect("artifacts='Custom.Numbers'");
+    let store::event::Event::Row(row) = watch.recv_timeout(Duration::from_secs(10)) else {
+        panic!("no event")
+    };
+    let row: serde_json::Value = serde_json::from_slice(&row).unwrap();
+    assert_eq!((row["FlowId"].as_str(), row["ClientId"].as_str()), (Some(id.as_str()), Some("server")));
+}
