@@ -19,16 +19,24 @@ pub struct QueryHost {
     world: Arc<World>,
     logger: Logger,
     throttle: Option<Throttle>,
+    user: String,
 }
 
 impl QueryHost {
     pub fn new(world: Arc<World>, logger: Logger) -> Self {
-        QueryHost { world, logger, throttle: None }
+        QueryHost { world, logger, throttle: None, user: String::new() }
     }
 
     #[must_use]
     pub fn with_throttle(mut self, throttle: Throttle) -> Self {
         self.throttle = Some(throttle);
+        self
+    }
+
+    /// The user whose query it is.
+    #[must_use]
+    pub fn with_user(mut self, user: &str) -> Self {
+        user.clone_into(&mut self.user);
         self
     }
 }
@@ -54,6 +62,10 @@ impl Host for QueryHost {
 
     fn permissions_of(&self, user: &str) -> Option<Permissions> {
         self.world.rights_of.as_ref()?(user)
+    }
+
+    fn user(&self) -> &str {
+        &self.user
     }
 
     fn world(&self) -> &(dyn Any + Send + Sync) {

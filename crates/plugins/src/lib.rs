@@ -7,6 +7,7 @@ pub mod functions;
 mod glob;
 pub mod host;
 mod machine;
+pub mod net;
 pub mod plugins;
 mod text;
 pub mod throttle;

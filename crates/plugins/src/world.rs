@@ -4,9 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use vql::call::Error;
 use vql::permission::Permissions;
 use vql::scope::Scope;
+
+use crate::net::Network;
+use crate::net::secrets::Secrets;
 
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
@@ -35,6 +39,11 @@ pub struct World {
     pub events: Option<Arc<dyn Events>>,
     /// The rights of a user, for `query(runas=)`.
     pub rights_of: Option<Rights>,
+    /// Where exchanges with the network run; without one, a runtime is started when it is first needed.
+    pub runtime: Option<Handle>,
+    pub network: Arc<Network>,
+    /// Managed secrets; only servers have them.
+    pub secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl World {
@@ -54,6 +63,11 @@ impl World {
     /// An environment variable.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.environment.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The world of the query that `scope` belongs to, for what outlives the call.
+    pub fn shared(scope: &Scope<'_>) -> Result<Arc<World>, Error> {
+        scope.world::<Arc<World>>().cloned().ok_or_else(|| "this host has no outside world".into())
     }
 
     /// The world of the query that `scope` belongs to.

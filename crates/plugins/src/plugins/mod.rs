@@ -6,6 +6,7 @@ mod environ;
 mod filesystems;
 mod glob;
 mod help;
+mod http_client;
 mod info;
 mod interfaces;
 mod netstat;
@@ -31,6 +32,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &filesystems::PLUGIN,
     &glob::PLUGIN,
     &help::PLUGIN,
+    &http_client::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
     &netstat::PLUGIN,

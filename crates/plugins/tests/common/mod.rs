@@ -1,6 +1,8 @@
 //! Running programs in tests: rows as compact JSON, and the log.
 #![allow(dead_code)]
 
+pub mod server;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -52,6 +54,17 @@ pub fn run(source: &str) -> Outcome {
 
 /// Runs a program with variables and rights.
 pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
+    run_in(World::of_process(), source, env, permissions, Cancel::new())
+}
+
+/// Runs a program in a world made for it.
+pub fn run_in(
+    world: World,
+    source: &str,
+    env: &[(&str, &str)],
+    permissions: Permissions,
+    cancel: Cancel,
+) -> Outcome {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = log.clone();
     let logger = move |level: Level, line: &str| {
@@ -59,13 +72,13 @@ pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) ->
         lines.lock().push(line);
     };
     let registry: Arc<Registry> = plugins::registry().into();
-    let host = QueryHost::new(Arc::new(World::of_process()), Box::new(logger));
+    let host = QueryHost::new(Arc::new(world), Box::new(logger)).with_user("fred");
     let context = Context::new(registry.clone(), Arc::new(host), permissions);
     let mut vars = Row::default();
     for (name, value) in env {
         vars.set(&Name::new(name), Value::from(*value));
     }
-    let session = Session::new(context.into(), vars, Cancel::new());
+    let session = Session::new(context.into(), vars, cancel);
     let mut rows = Rows(Vec::new());
     match Program::compile(source, &registry) {
         Ok(program) => {
