@@ -30,7 +30,7 @@ impl QueryHost {
 
     /// For a user of the server.
     #[must_use]
-    pub fn for_user(mut self, name: impl Into<String>) -> Self {
+    pub fn with_user(mut self, name: impl Into<String>) -> Self {
         self.surroundings.user = name.into();
         self
     }
@@ -70,6 +70,10 @@ impl Host for QueryHost {
 
     fn permissions_of(&self, user: &str) -> Option<Permissions> {
         self.surroundings.world.rights_of.as_ref()?(user)
+    }
+
+    fn user(&self) -> &str {
+        &self.surroundings.user
     }
 
     fn world(&self) -> &(dyn Any + Send + Sync) {

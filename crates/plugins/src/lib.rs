@@ -9,6 +9,7 @@ pub mod functions;
 mod glob;
 pub mod host;
 mod machine;
+pub mod net;
 pub mod plugins;
 pub mod server;
 mod text;

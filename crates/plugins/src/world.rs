@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use vql::call::Error;
 use vql::permission::Permissions;
 use vql::scope::Scope;
@@ -11,6 +12,8 @@ use vql::scope::Scope;
 use crate::artifact::repository::Repository;
 use crate::collection::Collection;
 use crate::server::Server;
+use crate::net::Network;
+use crate::net::secrets::Secrets;
 
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
@@ -43,6 +46,11 @@ pub struct World {
     pub artifacts: Repository,
     /// The state of the server that the query runs on.
     pub server: Option<Arc<Server>>,
+    /// Where exchanges with the network run; without one, a runtime is started when it is first needed.
+    pub runtime: Option<Handle>,
+    pub network: Arc<Network>,
+    /// Managed secrets; only servers have them.
+    pub secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl World {
@@ -62,6 +70,11 @@ impl World {
     /// An environment variable.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.environment.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The world of the query that `scope` belongs to, for what outlives the call.
+    pub fn shared(scope: &Scope<'_>) -> Result<Arc<World>, Error> {
+        Surroundings::of(scope).map(|s| s.world.clone())
     }
 
     /// The world of the query that `scope` belongs to.

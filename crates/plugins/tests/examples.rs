@@ -8,6 +8,7 @@ use vql::call::{Example, Signature};
 /// Callables whose results depend on the world so much that no example can be exact; each is tested elsewhere.
 const WITHOUT_EXAMPLE: &[&str] = &[
     "glob",             // finds files of the host: tests/glob.rs
+    "http_client",      // needs a server: tests/http_client.rs
     "watch_monitoring", // needs a server
     // These change or show the state of a server: tests/server.rs.
     "artifact_delete",

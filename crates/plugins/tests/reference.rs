@@ -59,9 +59,9 @@ fn facts(page: &mut String, signature: &Signature, columns: &[&str]) {
     if !columns.is_empty() {
         let _ = writeln!(page, "\nColumns: `{}`.", columns.join("`, `"));
     }
-    if !signature.permissions.is_empty() {
-        let names: Vec<&str> = signature.permissions.iter().map(|p| p.name()).collect();
-        let _ = writeln!(page, "\nNeeds {}.", names.join(" and "));
+    let needs = signature.needs();
+    if !needs.is_empty() {
+        let _ = writeln!(page, "\nNeeds {}.", needs.join(" and "));
     }
     if signature.platforms == Platforms::Linux {
         page.push_str("\nLinux only.\n");
@@ -120,7 +120,7 @@ fn completion_entry(kind: &str, signature: &Signature, columns: &[&str]) -> Stri
         ("args", Value::list(signature.args.iter().map(argument).collect())),
         ("free_form", Value::Bool(signature.free_form)),
         ("columns", Value::list(columns.iter().map(|c| text(c)).collect())),
-        ("permissions", Value::list(signature.permissions.iter().map(|p| text(p.name())).collect())),
+        ("permissions", Value::list(signature.needs().into_iter().map(Value::from).collect())),
     ]);
     let mut json = Vec::new();
     vql::json::write_value(&entry, &mut json, &JsonOptions::default());

@@ -145,7 +145,7 @@ impl Job {
             outbox.log(level, line);
         };
         let mut host =
-            QueryHost::new(self.server.world.clone(), Box::new(logger)).for_user(self.principal.clone());
+            QueryHost::new(self.server.world.clone(), Box::new(logger)).with_user(self.principal.clone());
         let budget = Budget {
             operations_per_second: f64::from(self.request.ops_per_second),
             cpu_percent: f64::from(self.request.cpu_limit),

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::args::Args;
-use crate::permission::Permission;
+use crate::permission::{Permission, Permissions};
 use crate::scope::Scope;
 use crate::value::{Row, Value};
 
@@ -140,6 +140,8 @@ pub struct Signature {
     pub is_family: bool,
     /// The caller must hold all of these.
     pub permissions: &'static [Permission],
+    /// And at least one of these, if there are any.
+    pub permissions_any: &'static [Permission],
     pub platforms: Platforms,
     /// What `version()` reports.
     pub version: i64,
@@ -156,10 +158,37 @@ impl Signature {
         free_form: false,
         is_family: false,
         permissions: &[],
+        permissions_any: &[],
         platforms: Platforms::All,
         version: 0,
         examples: &[],
     };
+
+    /// What the caller must hold, as help texts show it: each entry a permission, or several of which one is enough.
+    pub fn needs(&self) -> Vec<String> {
+        let mut needs: Vec<String> = self.permissions.iter().map(|p| p.name().to_owned()).collect();
+        if !self.permissions_any.is_empty() {
+            needs.push(names(self.permissions_any, " or "));
+        }
+        needs
+    }
+
+    /// Why a caller with these rights may not call it.
+    pub(crate) fn check(&self, held: Permissions) -> Result<(), Error> {
+        let denied =
+            |names: String| Err(Error::new(format!("PermissionDenied: Permission denied: [{names}]")));
+        if let Some(lacking) = self.permissions.iter().find(|p| !held.has(**p)) {
+            return denied(lacking.name().to_owned());
+        }
+        match self.permissions_any {
+            any if any.is_empty() || any.iter().any(|p| held.has(*p)) => Ok(()),
+            any => denied(names(any, " ")),
+        }
+    }
+}
+
+fn names(permissions: &[Permission], between: &str) -> String {
+    permissions.iter().map(|p| p.name()).collect::<Vec<_>>().join(between)
 }
 
 /// A function: arguments to a value.

@@ -59,6 +59,11 @@ pub trait Host: Send + Sync {
         None
     }
 
+    /// The name of the caller; empty where there are no users.
+    fn user(&self) -> &str {
+        ""
+    }
+
     /// The host's own state, for callables that know the concrete type.
     fn world(&self) -> &(dyn Any + Send + Sync);
 }

@@ -16,7 +16,7 @@ use vql::text::Text;
 use vql::value::Value;
 
 pub use info::{Facts, FileInfo, Kind, Mode};
-pub use target::{Target, resolve, resolve_all};
+pub use target::{Target, resolve, resolve_all, target_of};
 
 /// Something to read from, at any place.
 pub trait Content: Read + Seek + Send {}

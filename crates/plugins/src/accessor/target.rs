@@ -39,6 +39,11 @@ pub fn resolve_all(args: &Args<'_>, paths: usize, accessor: usize) -> Result<Vec
     Ok(targets)
 }
 
+/// The file that a value names, read by the accessor of that name (the usual one if empty); `None` when it names none.
+pub fn target_of(value: &Value, accessor: &str) -> Result<Option<Target>, Error> {
+    target(value, Some(&Text::from(accessor)))
+}
+
 fn ill_typed(args: &Args<'_>, slot: usize, value: &Value) -> Error {
     let name = args.signature.args[slot].name;
     Error::new(format!("Field {name} should be an OSPath not {}.", value.type_name()))

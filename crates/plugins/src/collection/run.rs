@@ -223,7 +223,7 @@ impl Run {
         let (collection, artifact) = (self.collection.clone(), artifact.to_owned());
         let logger = move |level: Level, line: &str| collection.log(&artifact, level, line);
         let mut host = QueryHost::new(self.runtime.world.clone(), Box::new(logger))
-            .for_user(self.runtime.user.clone())
+            .with_user(self.runtime.user.clone())
             .within(self.collection.clone());
         let budget = self.collection.limits.budget();
         let throttled = budget.is_limited();

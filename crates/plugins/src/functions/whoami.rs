@@ -11,7 +11,7 @@ pub const FUNCTION: Function = Function {
         name: "whoami",
         doc: "The name of the user who runs the query; empty outside a server.",
         category: Category::Server,
-        examples: &[Example::new("Without a server", "whoami()", "\"\"")],
+        examples: &[Example::new("Fred asks", "whoami()", "\"fred\"")],
         ..Signature::NEW
     },
     on_error: OnError::Null,

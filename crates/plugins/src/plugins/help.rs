@@ -47,7 +47,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 }
 
 fn cells(kind: &str, signature: &Signature, columns: &[&str]) -> Vec<Value> {
-    let permissions = signature.permissions.iter().map(|p| Value::from(p.name())).collect();
+    let permissions = signature.needs().into_iter().map(Value::from).collect();
     vec![
         Value::from(signature.name),
         Value::from(kind),

@@ -13,6 +13,7 @@ mod flow_results;
 mod flows;
 mod glob;
 mod help;
+mod http_client;
 mod info;
 mod interfaces;
 mod netstat;
@@ -47,6 +48,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &flows::PLUGIN,
     &glob::PLUGIN,
     &help::PLUGIN,
+    &http_client::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
     &netstat::PLUGIN,

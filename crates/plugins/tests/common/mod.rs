@@ -1,6 +1,8 @@
 //! Running programs in tests: rows as compact JSON, and the log.
 #![allow(dead_code)]
 
+pub mod server;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -52,11 +54,17 @@ pub fn run(source: &str) -> Outcome {
 
 /// Runs a program with variables and rights.
 pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
-    run_in(Arc::new(World::of_process()), source, env, permissions)
+    run_in(World::of_process(), source, env, permissions, Cancel::new())
 }
 
-/// Runs a program in a world.
-pub fn run_in(world: Arc<World>, source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
+/// Runs a program in a world made for it.
+pub fn run_in(
+    world: impl Into<Arc<World>>,
+    source: &str,
+    env: &[(&str, &str)],
+    permissions: Permissions,
+    cancel: Cancel,
+) -> Outcome {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = log.clone();
     let logger = move |level: Level, line: &str| {
@@ -64,13 +72,13 @@ pub fn run_in(world: Arc<World>, source: &str, env: &[(&str, &str)], permissions
         lines.lock().push(line);
     };
     let registry: Arc<Registry> = plugins::registry().into();
-    let host = QueryHost::new(world, Box::new(logger));
+    let host = QueryHost::new(world.into(), Box::new(logger)).with_user("fred");
     let context = Context::new(registry.clone(), Arc::new(host), permissions);
     let mut vars = Row::default();
     for (name, value) in env {
         vars.set(&Name::new(name), Value::from(*value));
     }
-    let session = Session::new(context.into(), vars, Cancel::new());
+    let session = Session::new(context.into(), vars, cancel);
     let mut rows = Rows(Vec::new());
     match Program::compile(source, &registry) {
         Ok(program) => {

@@ -233,11 +233,7 @@ impl Scope<'_> {
 
     /// Whether the caller holds what a callable needs.
     pub(crate) fn check_rights(&self, signature: &Signature) -> Result<(), Error> {
-        let held = self.context().permissions;
-        match signature.permissions.iter().find(|p| !held.has(**p)) {
-            None => Ok(()),
-            Some(p) => Err(Error::new(format!("PermissionDenied: Permission denied: [{p}]"))),
-        }
+        signature.check(self.context().permissions)
     }
 }
 

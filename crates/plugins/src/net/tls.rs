@@ -1,0 +1,180 @@
+//! Who is trusted: what this machine trusts, what the call adds, and what the deployment's own CA issued.
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// What a call says about the certificates it accepts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Trust {
+    /// No checks at all.
+    pub skip_verify: bool,
+    /// PEM certificates to trust besides.
+    pub root_ca: String,
+}
+
+/// Looked up once: reading a few hundred files takes a while.
+static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
+    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
+
+/// The TLS settings for these wishes.
+pub fn config(trust: &Trust, own_ca: Option<&str>) -> Result<ClientConfig, String> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match trust.skip_verify {
+        true => Arc::new(NoChecks(provider.clone())),
+        false => Arc::new(Checks::new(&trust.root_ca, own_ca, &provider)?),
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        _ => Err(format!("{what} holds no PEM certificate")),
+    }
+}
+
+/// The usual checks, then those of our own CA.
+#[derive(Debug)]
+struct Checks {
+    /// `None` on a machine that trusts nobody.
+    public: Option<Arc<WebPkiServerVerifier>>,
+    own: RootCertStore,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Checks {
+    fn new(root_ca: &str, own_ca: Option<&str>, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(SYSTEM.iter().cloned());
+        if !root_ca.trim().is_empty() {
+            for certificate in certificates(root_ca, "root_ca")? {
+                roots.add(certificate).map_err(|e| format!("root_ca: {e}"))?;
+            }
+        }
+        let mut own = RootCertStore::empty();
+        if let Some(pem) = own_ca {
+            own.add_parsable_certificates(certificates(pem, "the server's own CA")?);
+        }
+        let public = match roots.is_empty() {
+            true => None,
+            false => Some(
+                WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+                    .build()
+                    .map_err(|e| e.to_string())?,
+            ),
+        };
+        Ok(Checks { public, own, provider: provider.clone() })
+    }
+
+    /// Whether our own CA issued it, to whatever name.
+    fn own(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&certificate, &self.own, between, now, algorithms)
+    }
+}
+
+impl ServerCertVerifier for Checks {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let refused = match &self.public {
+            Some(public) => match public.verify_server_cert(end_entity, between, name, ocsp, now) {
+                Ok(verified) => return Ok(verified),
+                Err(e) => e,
+            },
+            None => rustls::CertificateError::UnknownIssuer.into(),
+        };
+        match self.own(end_entity, between, now) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(_) => Err(refused),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// `skip_verify`: whoever answers is who was meant.
+#[derive(Debug)]
+struct NoChecks(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for NoChecks {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _between: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
