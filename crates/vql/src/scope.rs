@@ -271,6 +271,11 @@ impl<'a> Scope<'a> {
         if last { self.root_cleanup } else { self.cleanup }.push(destructor);
     }
 
+    /// How many levels deep the evaluation is.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
     pub fn log(&self, level: Level, message: impl AsRef<str>) {
         self.context.host.log(level, message.as_ref());
     }

@@ -64,6 +64,13 @@ impl Session {
         self
     }
 
+    /// A session that starts some levels deep: what [`Session::below`] is to a session on another thread.
+    #[must_use]
+    pub fn at_depth(mut self, depth: u32) -> Self {
+        self.state.depth = depth;
+        self
+    }
+
     /// The scope of the session.
     pub fn scope(&self) -> Scope<'_> {
         Scope::root(&self.context, &self.vars, &self.state)

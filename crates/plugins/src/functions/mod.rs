@@ -9,6 +9,7 @@ mod info;
 mod now;
 mod parse_xml;
 mod parse_yaml;
+mod pipe;
 mod rand;
 mod read_file;
 mod sleep;
@@ -19,6 +20,8 @@ mod tempfile;
 mod uuid;
 
 use vql::call::Function;
+
+pub use pipe::{Pipe, Pipes};
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
@@ -31,6 +34,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &now::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
+    &pipe::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &sleep::FUNCTION,
