@@ -12,6 +12,7 @@ pub mod plugins;
 mod text;
 pub mod throttle;
 pub mod world;
+pub mod write_policy;
 mod xml;
 mod yaml;
 

@@ -9,6 +9,7 @@ use vql::permission::Permissions;
 use vql::scope::Scope;
 
 use crate::artifact::repository::Repository;
+use crate::write_policy::WritePolicy;
 
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
@@ -32,6 +33,8 @@ pub struct World {
     pub environment: Vec<(String, String)>,
     /// Where temporary files are made.
     pub temp_dir: PathBuf,
+    /// Where files may be written.
+    pub writes: WritePolicy,
     /// When the server started.
     pub started: Option<jiff::Timestamp>,
     pub events: Option<Arc<dyn Events>>,

@@ -54,8 +54,8 @@ impl Flows {
         let path = self.path(&flow.client_id, &flow.session_id)?;
         let dir = path.parent().unwrap_or(&self.dir);
         create_private_dir(dir)?;
-        let text = serde_json::to_vec(flow)
-            .map_err(|source| Error::Damaged { path: path.clone(), source })?;
+        let text =
+            serde_json::to_vec(flow).map_err(|source| Error::Damaged { path: path.clone(), source })?;
         durable::write(&path, &text)
     }
 

@@ -32,6 +32,7 @@ use vql::value::Value;
 
 pub use container::inflate::{Method, decoder, recognise};
 pub use container::stream::Stream;
+pub use file::host_path;
 pub use info::{Facts, FileInfo, Kind, Mode};
 pub use target::{Target, resolve, resolve_all};
 

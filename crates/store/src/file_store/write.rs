@@ -34,7 +34,8 @@ impl FileStore {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             openat(at, *last, flags, Mode::from_raw_mode(0o600))
         };
-        let fd = open().map_err(|errno| Error::io("create", &self.path.join(parts.join("/")))(errno.into()))?;
+        let fd =
+            open().map_err(|errno| Error::io("create", &self.path.join(parts.join("/")))(errno.into()))?;
         Ok(File::from(fd))
     }
 
@@ -104,7 +105,11 @@ impl FileStore {
             };
             for entry in entries {
                 let path = dir.iter().cloned().chain([entry.name]).collect::<Vec<_>>();
-                if entry.is_dir { dirs.push(path) } else { found.push(path) }
+                if entry.is_dir {
+                    dirs.push(path)
+                } else {
+                    found.push(path)
+                }
                 if found.len() > MAX_WALK {
                     return Err(Error::PathInvalid);
                 }
