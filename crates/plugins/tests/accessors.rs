@@ -217,3 +217,71 @@ fn the_memory_of_a_process_is_read() {
     let outcome = run_with("SELECT read_file(filename='1', accessor='process') AS X FROM scope()", &[], few);
     assert_eq!(outcome.log, ["read_file: PermissionDenied: Permission denied: [MACHINE_STATE]"]);
 }
+
+/// A zip of one stored member, its name as given.
+fn zip_of(name: &[u8], content: &[u8]) -> Vec<u8> {
+    let number = |n: usize| (n as u32).to_le_bytes();
+    let mut sizes = Vec::new();
+    sizes.extend([10, 0, 0, 0, 0, 0, 0, 0, 0x21, 0]);
+    sizes.extend([0; 4]);
+    sizes.extend(number(content.len()));
+    sizes.extend(number(content.len()));
+    sizes.extend((name.len() as u16).to_le_bytes());
+    let mut zip = [b"PK\x03\x04", &sizes[..], &[0, 0], name, content].concat();
+    let directory = zip.len();
+    zip.extend([b"PK\x01\x02", &[10, 0][..], &sizes, &[0; 16], name].concat());
+    let length = zip.len() - directory;
+    zip.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    zip.extend([&number(length)[..], &number(directory), &[0, 0]].concat());
+    zip
+}
+
+#[test]
+fn archives_are_unpacked_below_the_directory_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    for name in [&b"../../escaped"[..], b"/etc/escaped", b"a\0b"] {
+        std::fs::write(dir.path().join("x.zip"), zip_of(name, b"text")).unwrap();
+        let source = "SELECT OriginalPath, relpath(path=NewPath, base=T) AS NewPath, Size \
+            FROM unzip(filename=T + '/x.zip', output_directory=T + '/out')";
+        let outcome = run_with(source, &[("T", folder)], Permissions::all());
+        let wanted = match name {
+            b"/etc/escaped" => r#"[{"OriginalPath":"/etc/escaped","NewPath":"out/etc/escaped","Size":4}]"#,
+            b"a\0b" => r#"[{"OriginalPath":"/a\u0000b","NewPath":"out/a_b","Size":4}]"#,
+            _ => r#"[{"OriginalPath":"/../../escaped","NewPath":"out/_../_../escaped","Size":4}]"#,
+        };
+        assert_eq!(outcome.rows, wanted, "{:?}", outcome.log);
+    }
+    assert_eq!(std::fs::read(dir.path().join("out/_../_../escaped")).unwrap(), b"text");
+}
+
+#[test]
+fn archives_are_unpacked() {
+    for file in ["plain.zip", "plain.tar.xz"] {
+        let source = format!(
+            "LET T <= tempdir(remove_last=TRUE) \
+             SELECT OriginalPath, Size, hash(path=NewPath).MD5 AS H FROM unzip(filename=D + '/{file}', output_directory=T, filename_filter='[.]txt$')"
+        );
+        let all = rows(&source);
+        let numbers = format!(r#"{{"OriginalPath":"/Dir/sub/numbers.txt","Size":108894,"H":{NUMBERS_MD5}}}"#);
+        let hello = r#"{"OriginalPath":"/Dir/hello.txt","Size":12,"H":"6f5902ac237024bdd0c176cb93063dc4"}"#;
+        assert!(all.contains(&numbers) && all.contains(hello) && !all.contains("top.bin"), "{file}: {all}");
+    }
+}
+
+#[test]
+fn files_are_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = "LET F = T + '/new/file' \
+        SELECT copy(filename='one', accessor='data', dest=F) AS A, \
+            copy(filename='one', accessor='data', dest=F, create_directories=TRUE, permissions='x') = F AS B, \
+            stat(filename=F).Mode AS M, \
+            copy(filename=' two', accessor='data', dest=F, append=TRUE) = F AS C, \
+            read_file(filename=F) AS D, \
+            copy(filename='/no/such', dest=F) AS E, read_file(filename=F) AS G FROM scope()";
+    let outcome = run_with(source, &[("T", dir.path().to_str().unwrap())], Permissions::all());
+    let wanted = r#"[{"A":null,"B":true,"M":"-rwx------","C":true,"D":"one two","E":null,"G":"one two"}]"#;
+    assert_eq!(outcome.rows, wanted);
+    assert_eq!(outcome.log.len(), 2, "{:?}", outcome.log);
+    assert_eq!(std::fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+}

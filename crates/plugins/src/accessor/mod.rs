@@ -19,11 +19,12 @@ mod tar;
 mod target; // not listed: files that arguments name
 mod zip;
 
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use vql::call::Error;
+use vql::cancel::Cancel;
 use vql::path::{OsPath, PathKind};
 use vql::permission::Permission;
 use vql::scope::Scope;
@@ -180,4 +181,44 @@ pub fn read_full(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize>
         }
     }
     Ok(filled)
+}
+
+/// Copies all there is; how much it was.
+pub fn copy_all(cancel: &Cancel, from: &mut dyn Read, to: &mut dyn Write) -> io::Result<u64> {
+    let mut left = u64::MAX;
+    copy_some(cancel, from, to, &mut left)
+}
+
+/// Copies all there is, and fails when that is more than is `left`.
+pub fn copy_some(
+    cancel: &Cancel,
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    left: &mut u64,
+) -> io::Result<u64> {
+    let mut block = vec![0; 64 << 10];
+    let mut size = 0;
+    loop {
+        let count = read_full(from, &mut block)?;
+        if count == 0 {
+            return Ok(size);
+        }
+        if cancel.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        let Some(rest) = left.checked_sub(count as u64) else {
+            *left = 0;
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too much data"));
+        };
+        *left = rest;
+        to.write_all(&block[..count])?;
+        size += count as u64;
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |b: u8| char::from(DIGITS[usize::from(b & 15)]);
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]).collect()
 }

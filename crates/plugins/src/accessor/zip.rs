@@ -1,6 +1,6 @@
 //! "zip" and "zip_nocase": the members of zip files.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::container::shared::Shared;
 use super::container::tree::{Entry, Tree, split};
 use super::container::window::{Bounded, Window};
 use super::container::{self, index, invalid};
-use super::{Accessor, Content, Facts, Kind, Target};
+use super::{Accessor, Content, Facts, Kind, Target, copy_some};
 use crate::world::World;
 
 /// Zip files, under one of two names.
@@ -149,10 +149,10 @@ fn unpack(scope: &Scope<'_>, content: Box<dyn Content>, member: &Member) -> io::
             }
             Err(e) => return Err(invalid(e)),
         };
-        let mut file = tempfile::tempfile_in(temp_dir)?;
+        let (mut file, mut left) = (tempfile::tempfile_in(temp_dir)?, MAX_UNPACKED);
         // A wrong password may show only in the sum at the end.
-        match copy(scope, &mut reader, &mut file) {
-            Ok(()) => {
+        match copy_some(scope.cancel(), &mut reader, &mut file, &mut left) {
+            Ok(_) => {
                 file.rewind()?;
                 return Ok(Box::new(file));
             }
@@ -160,22 +160,6 @@ fn unpack(scope: &Scope<'_>, content: Box<dyn Content>, member: &Member) -> io::
         }
     }
     Err(failure)
-}
-
-fn copy(scope: &Scope<'_>, from: &mut dyn Read, to: &mut dyn Write) -> io::Result<()> {
-    let mut block = vec![0; 64 << 10];
-    let mut left = MAX_UNPACKED;
-    loop {
-        let count = super::read_full(from, &mut block)?;
-        if count == 0 {
-            return Ok(());
-        }
-        left = left.checked_sub(count as u64).ok_or_else(|| invalid("the member is too large"))?;
-        if scope.cancel().is_cancelled() {
-            return Err(io::Error::other("cancelled"));
-        }
-        to.write_all(&block[..count])?;
-    }
 }
 
 /// The passwords in the variable `ZIP_PASSWORDS`: a text or a list of them.

@@ -1,6 +1,8 @@
 //! The functions that touch the world: one file each, named as the function.
 
 mod atexit;
+mod compress;
+mod copy;
 mod environ;
 mod expand;
 mod getpid;
@@ -17,15 +19,19 @@ mod stat;
 mod sysinfo;
 mod tempdir;
 mod tempfile;
+mod upload_directory;
 mod uuid;
 
 use vql::call::Function;
 
 pub use pipe::{Pipe, Pipes};
+pub use upload_directory::confined;
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
     &atexit::FUNCTION,
+    &compress::FUNCTION,
+    &copy::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
     &getpid::FUNCTION,
@@ -42,5 +48,6 @@ pub const FUNCTIONS: &[&Function] = &[
     &sysinfo::FUNCTION,
     &tempdir::FUNCTION,
     &tempfile::FUNCTION,
+    &upload_directory::FUNCTION,
     &uuid::FUNCTION,
 ];

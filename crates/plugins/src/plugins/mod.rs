@@ -20,6 +20,7 @@ mod pslist;
 mod read_file;
 mod split_records;
 mod stat;
+mod unzip;
 mod users;
 mod watch_monitoring;
 
@@ -47,6 +48,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &read_file::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
+    &unzip::PLUGIN,
     &users::PLUGIN,
     &watch_monitoring::PLUGIN,
 ];
