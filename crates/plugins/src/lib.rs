@@ -15,6 +15,7 @@ pub mod server;
 mod text;
 pub mod throttle;
 pub mod world;
+pub mod write_policy;
 mod xml;
 mod yaml;
 

@@ -11,9 +11,10 @@ use vql::scope::Scope;
 
 use crate::artifact::repository::Repository;
 use crate::collection::Collection;
-use crate::server::Server;
 use crate::net::Network;
 use crate::net::secrets::Secrets;
+use crate::server::Server;
+use crate::write_policy::WritePolicy;
 
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
@@ -37,6 +38,8 @@ pub struct World {
     pub environment: Vec<(String, String)>,
     /// Where temporary files are made.
     pub temp_dir: PathBuf,
+    /// Where files may be written.
+    pub writes: WritePolicy,
     /// When the server started.
     pub started: Option<jiff::Timestamp>,
     pub events: Option<Arc<dyn Events>>,

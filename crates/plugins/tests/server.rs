@@ -42,7 +42,13 @@ impl TestServer {
     }
 
     fn run_as(&self, source: &str, permissions: Permissions) -> Outcome {
-        run_in(self.world.clone(), source, &[("Dir", &self.dir.path().to_string_lossy())], permissions, Cancel::new())
+        run_in(
+            self.world.clone(),
+            source,
+            &[("Dir", &self.dir.path().to_string_lossy())],
+            permissions,
+            Cancel::new(),
+        )
     }
 
     /// The rows of a query that logs nothing.

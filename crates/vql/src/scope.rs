@@ -82,6 +82,13 @@ impl Kept {
         // The key is the type, so the cast succeeds.
         thing.downcast::<T>().unwrap_or_default()
     }
+
+    /// Forgets everything. What is kept may refer to the program, so the program does this at its end.
+    fn clear(&self) {
+        // Dropped without the lock: dropping runs code of callables.
+        let things = std::mem::take(&mut *self.0.lock());
+        drop(things);
+    }
 }
 
 /// Remembers messages, so that `log()` writes each once in a while.
@@ -120,6 +127,11 @@ impl Context {
             log_once: Arc::default(),
             kept: Arc::default(),
         }
+    }
+
+    /// Drops what callables kept for the length of the program.
+    pub(crate) fn forget(&self) {
+        self.kept.clear();
     }
 }
 
@@ -269,6 +281,11 @@ impl<'a> Scope<'a> {
     /// Registers something to do when this scope ends, or with `last` when the whole program does.
     pub fn at_end(&self, last: bool, destructor: impl FnOnce() + Send + 'static) {
         if last { self.root_cleanup } else { self.cleanup }.push(destructor);
+    }
+
+    /// How many levels deep the evaluation is.
+    pub fn depth(&self) -> u32 {
+        self.depth
     }
 
     pub fn log(&self, level: Level, message: impl AsRef<str>) {

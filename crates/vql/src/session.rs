@@ -64,6 +64,13 @@ impl Session {
         self
     }
 
+    /// A session that starts some levels deep: what [`Session::below`] is to a session on another thread.
+    #[must_use]
+    pub fn at_depth(mut self, depth: u32) -> Self {
+        self.state.depth = depth;
+        self
+    }
+
     /// The scope of the session.
     pub fn scope(&self) -> Scope<'_> {
         Scope::root(&self.context, &self.vars, &self.state)
@@ -118,5 +125,12 @@ impl Session {
     /// Ends the session: destructors run now.
     pub fn close(self) {
         self.state.cleanup.run();
+    }
+
+    /// Ends the whole program: as [`Session::close`], and what callables kept is dropped.
+    pub fn finish(self) {
+        let context = self.context.clone();
+        self.close();
+        context.forget();
     }
 }

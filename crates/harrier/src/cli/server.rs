@@ -10,6 +10,7 @@ use anyhow::Context;
 use parking_lot::Mutex;
 use plugins::artifact::repository::Repository;
 use plugins::world::World;
+use plugins::write_policy::WritePolicy;
 use query::{QueueEvents, Server};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
@@ -123,12 +124,14 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         stopping: stopping.clone(),
     });
     plugins::collection::mark_interrupted(&kept)?;
+    let surroundings = World::of_process();
     let world = World {
+        writes: write_policy(&loaded.config, &surroundings),
         events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
         artifacts: Repository::with(dir.definitions()?),
         server: Some(kept),
-        ..World::of_process()
+        ..surroundings
     };
     Ok(Server {
         stopping,
@@ -142,6 +145,15 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         config: public_config(&loaded.config),
         running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
     })
+}
+
+/// Where queries may write: with `security.allowed_file_accessor_prefix`, only there and among temporary files.
+fn write_policy(config: &ServerConfig, world: &World) -> WritePolicy {
+    let allowed = config.security.as_ref().map(|s| &*s.allowed_file_accessor_prefix).unwrap_or_default();
+    if allowed.is_empty() {
+        return WritePolicy::anywhere();
+    }
+    WritePolicy::within(allowed.iter().map(PathBuf::from).chain([world.temp_dir.clone()]))
 }
 
 /// What `query(runas=)` asks; the server's own identity cannot be taken on.

@@ -53,7 +53,12 @@ impl Accessor for Data {
         Ok(facts(content(path).len()))
     }
 
-    fn list(&self, _path: &OsPath, _each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()> {
+    fn list(
+        &self,
+        _scope: &Scope<'_>,
+        _path: &OsPath,
+        _each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>,
+    ) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::NotADirectory, "data has no directories"))
     }
 }

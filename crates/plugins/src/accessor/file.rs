@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use vql::path::OsPath;
+use vql::permission::Permission;
 use vql::scope::Scope;
-use vql::text::Text;
 use vql::value::{Time, Value};
 
 use super::{Accessor, Content, Facts, Kind};
@@ -22,7 +22,7 @@ pub struct File {
 }
 
 /// The path as the operating system takes it.
-fn host_path(path: &OsPath) -> PathBuf {
+pub fn host_path(path: &OsPath) -> PathBuf {
     let length: usize = path.components.iter().map(|c| c.len() + 1).sum();
     let mut host = Vec::with_capacity(length + 1);
     for component in &path.components {
@@ -44,6 +44,10 @@ impl Accessor for File {
         "The host's file system, through the operating system."
     }
 
+    fn permissions(&self) -> &'static [Permission] {
+        &[Permission::FilesystemRead]
+    }
+
     fn open(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Box<dyn Content>> {
         // A pipe without a writer must not hold the query up: it reads as empty.
         let flags = OFlags::NONBLOCK.bits() as i32;
@@ -59,14 +63,14 @@ impl Accessor for File {
     }
 
     fn stat(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Facts> {
-        self.stat_later(path)
+        stat(path)
     }
 
-    fn stat_later(&self, path: &OsPath) -> io::Result<Facts> {
-        Ok(facts(&fs::symlink_metadata(host_path(path))?))
+    fn stat_later(&self) -> Option<fn(&OsPath) -> io::Result<Facts>> {
+        Some(stat)
     }
 
-    fn stat_target(&self, path: &OsPath) -> io::Result<Facts> {
+    fn stat_target(&self, _scope: &Scope<'_>, path: &OsPath) -> io::Result<Facts> {
         Ok(facts(&fs::metadata(host_path(path))?))
     }
 
@@ -75,7 +79,12 @@ impl Accessor for File {
         Value::dict(link.map(|target| ("Link", Value::text(target.into_os_string().into_vec()))))
     }
 
-    fn list(&self, path: &OsPath, each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()> {
+    fn list(
+        &self,
+        _scope: &Scope<'_>,
+        path: &OsPath,
+        each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>,
+    ) -> io::Result<()> {
         let host = host_path(path);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(&host, flags, Mode::empty())?;
@@ -102,15 +111,13 @@ impl Accessor for File {
         }
         Ok(())
     }
-
-    fn parse(&self, text: &Text) -> OsPath {
-        let mut path = OsPath::parse(vql::path::PathKind::Linux, text);
-        path.accessor = Text::from(self.name);
-        path
-    }
 }
 
-fn facts(metadata: &Metadata) -> Facts {
+fn stat(path: &OsPath) -> io::Result<Facts> {
+    Ok(facts(&fs::symlink_metadata(host_path(path))?))
+}
+
+pub(super) fn facts(metadata: &Metadata) -> Facts {
     let time = |seconds, nanos| Time::new(seconds, nanos as i32).ok();
     Facts {
         size: metadata.size(),

@@ -75,9 +75,16 @@ impl FileInfo {
         FileInfo { accessor, path, kind, facts: OnceLock::new(), globs }
     }
 
+    /// With the patterns that found it.
+    #[must_use]
+    pub fn with_globs(mut self, globs: Value) -> Self {
+        self.globs = globs;
+        self
+    }
+
     /// `None` when the file has vanished meanwhile.
     fn facts(&self) -> Option<&Facts> {
-        self.facts.get_or_init(|| self.accessor.stat_later(&self.path).ok()).as_ref()
+        self.facts.get_or_init(|| self.accessor.stat_later()?(&self.path).ok()).as_ref()
     }
 
     fn time(&self, pick: impl FnOnce(&Facts) -> Option<Time>) -> Value {

@@ -41,6 +41,10 @@ impl Accessor for ScopeVariable {
         Value::Text(path.basename())
     }
 
+    fn is_steady(&self) -> bool {
+        false
+    }
+
     fn open(&self, scope: &Scope<'_>, path: &OsPath) -> io::Result<Box<dyn Content>> {
         Ok(held(content(scope, path)?))
     }
@@ -49,7 +53,12 @@ impl Accessor for ScopeVariable {
         Ok(data::facts(content(scope, path)?.len()))
     }
 
-    fn list(&self, _path: &OsPath, _each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()> {
+    fn list(
+        &self,
+        _scope: &Scope<'_>,
+        _path: &OsPath,
+        _each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>,
+    ) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::NotADirectory, "a variable has no directories"))
     }
 }

@@ -24,7 +24,7 @@ pub struct Target {
 pub fn resolve(args: &Args<'_>, path: usize, accessor: usize) -> Result<Target, Error> {
     let accessor = args.optional_text(accessor)?;
     let value = args.scope.listed(args.value(path));
-    target(&value, accessor.as_ref())?.ok_or_else(|| ill_typed(args, path, &value))
+    target(args.scope, &value, accessor.as_ref())?.ok_or_else(|| ill_typed(args, path, &value))
 }
 
 /// The files that a list names; NULL among them is skipped.
@@ -34,14 +34,16 @@ pub fn resolve_all(args: &Args<'_>, paths: usize, accessor: usize) -> Result<Vec
     let list = args.list(paths)?;
     let mut targets = Vec::with_capacity(list.len());
     for value in list.iter().filter(|v| !v.is_null()) {
-        targets.push(target(value, accessor.as_ref())?.ok_or_else(|| ill_typed(args, paths, value))?);
+        targets.push(
+            target(args.scope, value, accessor.as_ref())?.ok_or_else(|| ill_typed(args, paths, value))?,
+        );
     }
     Ok(targets)
 }
 
 /// The file that a value names, read by the accessor of that name (the usual one if empty); `None` when it names none.
-pub fn target_of(value: &Value, accessor: &str) -> Result<Option<Target>, Error> {
-    target(value, Some(&Text::from(accessor)))
+pub fn target_of(scope: &Scope<'_>, value: &Value, accessor: &str) -> Result<Option<Target>, Error> {
+    target(scope, value, Some(&Text::from(accessor)))
 }
 
 fn ill_typed(args: &Args<'_>, slot: usize, value: &Value) -> Error {
@@ -49,38 +51,43 @@ fn ill_typed(args: &Args<'_>, slot: usize, value: &Value) -> Error {
     Error::new(format!("Field {name} should be an OSPath not {}.", value.type_name()))
 }
 
-fn target(value: &Value, accessor: Option<&Text>) -> Result<Option<Target>, Error> {
-    let named = |name: &Text| find(&name.to_str_lossy());
+fn target(scope: &Scope<'_>, value: &Value, accessor: Option<&Text>) -> Result<Option<Target>, Error> {
+    let named = |name: &Text| find(scope, &name.to_str_lossy());
     let given = accessor.filter(|a| !a.is_empty()).map(named).transpose()?;
     Ok(match value {
         Value::Text(text) | Value::Bytes(text) => {
-            let accessor = given.map_or_else(|| find(""), Ok)?;
+            let accessor = given.map_or_else(|| find(scope, ""), Ok)?;
             Some(Target { accessor, path: accessor.parse(text).into() })
         }
         Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
-            let accessor = given.map_or_else(|| find(""), Ok)?;
+            let accessor = given.map_or_else(|| find(scope, ""), Ok)?;
             Some(Target { accessor, path: accessor.parse(&convert::to_text(value)).into() })
         }
         Value::Path(path) => {
             let accessor = given.map_or_else(|| named(&path.accessor), Ok)?;
-            Some(Target { accessor, path: path.clone() })
+            let mut path = accessor.adopt(path.clone());
+            // Whoever gets the path later need not say the accessor again.
+            if path.accessor.is_empty() && accessor.name() != "auto" {
+                Arc::make_mut(&mut path).accessor = accessor.name().into();
+            }
+            Some(Target { accessor, path })
         }
         Value::Object(object) => match object.member("OSPath") {
-            Some(path @ Value::Path(_)) => target(&path, accessor)?,
+            Some(path @ Value::Path(_)) => target(scope, &path, accessor)?,
             _ => None,
         },
         Value::Dict(dict) => {
             let row = dict.snapshot();
             match (OsPath::from_pathspec(&row), row.get_str("OSPath")) {
-                (Some(path), _) => target(&Value::Path(path.into()), accessor)?,
-                (None, Some(path)) => target(path, accessor)?,
-                (None, None) if row.cells.len() == 1 => target(&row.cells[0], accessor)?,
+                (Some(path), _) => target(scope, &Value::Path(path.into()), accessor)?,
+                (None, Some(path)) => target(scope, path, accessor)?,
+                (None, None) if row.cells.len() == 1 => target(scope, &row.cells[0], accessor)?,
                 _ => None,
             }
         }
         Value::List(items) => match &items[..] {
             [Value::List(_)] => None,
-            [one] => target(one, accessor)?,
+            [one] => target(scope, one, accessor)?,
             _ => None,
         },
         _ => None,

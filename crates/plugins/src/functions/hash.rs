@@ -12,7 +12,7 @@ use vql::permission::Permission;
 use vql::schema::Schema;
 use vql::value::{Row, Value, convert};
 
-use crate::accessor::{self, Content, Target, read_full};
+use crate::accessor::{self, Content, Target, hex, read_full};
 
 const PATH: usize = 0;
 const ACCESSOR: usize = 1;
@@ -163,16 +163,10 @@ impl Hashes {
 
     fn finish(self) -> Value {
         let cells = vec![
-            self.md5.map_or_else(|| Value::from(""), |h| hex(&h.finalize())),
-            self.sha1.map_or_else(|| Value::from(""), |h| hex(&h.finalize())),
-            self.sha256.map_or_else(|| Value::from(""), |h| hex(&h.finalize())),
+            self.md5.map_or_else(|| Value::from(""), |h| Value::from(hex(&h.finalize()))),
+            self.sha1.map_or_else(|| Value::from(""), |h| Value::from(hex(&h.finalize()))),
+            self.sha256.map_or_else(|| Value::from(""), |h| Value::from(hex(&h.finalize()))),
         ];
         Row { schema: SCHEMA.clone(), cells }.into()
     }
-}
-
-fn hex(bytes: &[u8]) -> Value {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |b: u8| char::from(DIGITS[usize::from(b & 15)]);
-    Value::from(bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]).collect::<String>())
 }

@@ -6,6 +6,8 @@ mod artifact_set_metadata;
 mod atexit;
 mod cancel_flow;
 mod collect_client;
+mod compress;
+mod copy;
 mod environ;
 mod expand;
 mod get_flow;
@@ -15,6 +17,7 @@ mod info;
 mod now;
 mod parse_xml;
 mod parse_yaml;
+mod pipe;
 mod rand;
 mod read_file;
 mod send_event;
@@ -24,10 +27,14 @@ mod sysinfo;
 mod tempdir;
 mod tempfile;
 mod upload;
+mod upload_directory;
 mod uuid;
 mod whoami;
 
 use vql::call::Function;
+
+pub use pipe::{Pipe, Pipes};
+pub use upload_directory::confined;
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
@@ -37,6 +44,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &atexit::FUNCTION,
     &cancel_flow::FUNCTION,
     &collect_client::FUNCTION,
+    &compress::FUNCTION,
+    &copy::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
     &get_flow::FUNCTION,
@@ -46,6 +55,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &now::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
+    &pipe::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &send_event::FUNCTION,
@@ -55,6 +65,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &tempdir::FUNCTION,
     &tempfile::FUNCTION,
     &upload::FUNCTION,
+    &upload_directory::FUNCTION,
     &uuid::FUNCTION,
     &whoami::FUNCTION,
 ];

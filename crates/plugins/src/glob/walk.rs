@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
     pub fn run(&mut self, root: Arc<OsPath>, sink: &mut dyn Sink) -> Flow {
         let at_root = self.tree.at_start();
         if !at_root.is_empty()
-            && let Ok(facts) = self.accessor.stat_later(&root)
+            && let Ok(facts) = self.accessor.stat(self.scope, &root)
         {
             self.emit(root.clone(), facts.kind(), at_root, sink)?;
         }
@@ -146,7 +146,14 @@ impl<'a> Walk<'a> {
         let globs = self.lists.entry(matched).or_insert_with_key(|matched| {
             Value::list(matched.iter().map(|i| Value::Text(patterns[*i as usize].clone())).collect())
         });
-        let info = FileInfo::found(self.accessor, path, kind, globs.clone());
+        let globs = globs.clone();
+        let info = match self.accessor.stat_later() {
+            Some(_) => FileInfo::found(self.accessor, path, kind, globs),
+            None => match self.accessor.stat(self.scope, &path) {
+                Ok(facts) => FileInfo::known(self.accessor, path, facts).with_globs(globs),
+                Err(_) => return Ok(()),
+            },
+        };
         sink.value(Value::Object(Arc::new(info)))
     }
 
@@ -171,11 +178,11 @@ impl<'a> Walk<'a> {
             }
             ControlFlow::Continue(())
         };
-        if let Err(e) = self.accessor.list(&directory.path, &mut add) {
+        if let Err(e) = self.accessor.list(scope, &directory.path, &mut add) {
             // A directory that may be passed but not read: what is named plainly can still be asked for.
             if e.kind() == io::ErrorKind::PermissionDenied {
                 for name in tree.literals(&directory.active) {
-                    if let Ok(facts) = self.accessor.stat_later(&directory.path.join(name.clone())) {
+                    if let Ok(facts) = self.accessor.stat(scope, &directory.path.join(name.clone())) {
                         let _ = add(name, facts.kind());
                     }
                 }
@@ -198,7 +205,7 @@ impl<'a> Walk<'a> {
             if self.options.nosymlink {
                 return None;
             }
-            let facts = self.accessor.stat_target(&path).ok()?;
+            let facts = self.accessor.stat_target(self.scope, &path).ok()?;
             if facts.kind() != Kind::Directory {
                 return None;
             }
@@ -233,7 +240,7 @@ impl<'a> Walk<'a> {
     }
 
     fn id(&self, directory: &Directory) -> Option<Id> {
-        let ask = || self.accessor.stat_target(&directory.path).ok().map(|f| (f.device, f.inode));
+        let ask = || self.accessor.stat_target(self.scope, &directory.path).ok().map(|f| (f.device, f.inode));
         *directory.id.get_or_init(ask)
     }
 

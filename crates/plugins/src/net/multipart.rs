@@ -63,7 +63,7 @@ fn file_part(args: &Args<'_>, file: &Value, boundary: &str) -> Result<Option<(St
     };
     let accessor = text("accessor");
     let path = dict.get_str("path").unwrap_or_default();
-    let target = target_of(&path, &accessor)?;
+    let target = target_of(args.scope, &path, &accessor)?;
     let Some(target) = target else {
         return Err(Error::new(format!("the path of a file should be an OSPath not {}.", path.type_name())));
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use vql::args::Args;
 use vql::call::{Arg, Category, Flow, Plugin, Signature, Sink, Type};
+use vql::path::OsPath;
 use vql::permission::Permission;
 
 use crate::accessor;
@@ -62,11 +63,11 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
             (target.accessor, target.path)
         }
         false => {
-            let accessor = accessor::find(&args.string(ACCESSOR)?)?;
+            let accessor = accessor::find(args.scope, &args.string(ACCESSOR)?)?;
             (accessor, Arc::new(accessor.parse(&"/".into())))
         }
     };
-    let tree = Tree::new(&patterns, |text| accessor.parse(text))?;
+    let tree = Tree::new(&patterns, |text| OsPath::parse(accessor.kind(), text))?;
     let options =
         Options { nosymlink: args.bool(NOSYMLINK), one_filesystem: args.bool(ONE_FILESYSTEM), recursion };
     Walk::new(args.scope, accessor, &tree, &patterns, options).run(root, sink)

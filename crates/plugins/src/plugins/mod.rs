@@ -27,6 +27,7 @@ mod read_file;
 mod source;
 mod split_records;
 mod stat;
+mod unzip;
 mod uploads;
 mod users;
 mod watch_monitoring;
@@ -62,6 +63,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &source::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
+    &unzip::PLUGIN,
     &uploads::PLUGIN,
     &users::PLUGIN,
     &watch_monitoring::PLUGIN,

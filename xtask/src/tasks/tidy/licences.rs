@@ -24,6 +24,7 @@ const ALLOWED: &[&str] = &[
     "Unicode-DFS-2016",
     "Unlicense",
     "Zlib",
+    "bzip2-1.0.6",
 ];
 
 pub fn check(metadata: &Value) -> Vec<Problem> {

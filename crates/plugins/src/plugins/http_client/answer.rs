@@ -67,7 +67,7 @@ pub fn file(args: &Args<'_>, path: &[u8]) -> Result<Answer, Trouble> {
         let denied = "PermissionDenied: Permission denied: [FILESYSTEM_READ]";
         return Err(Trouble::Unusable(denied.into()));
     }
-    let accessor = accessor::find("file").map_err(Trouble::Unusable)?;
+    let accessor = accessor::find(args.scope, "file").map_err(Trouble::Unusable)?;
     let headers = Value::dict([]);
     Ok(match accessor.open(args.scope, &accessor.parse(&Text::from(path))) {
         Ok(content) => Answer { status: 200, headers, body: Body::File(content) },
