@@ -11,6 +11,7 @@ pub mod plugins;
 mod text;
 pub mod throttle;
 pub mod world;
+pub mod write_policy;
 mod xml;
 
 use vql::registry::Registry;

@@ -8,6 +8,8 @@ use vql::call::Error;
 use vql::permission::Permissions;
 use vql::scope::Scope;
 
+use crate::write_policy::WritePolicy;
+
 /// Event queues, as far as queries use them (`watch_monitoring()`).
 pub trait Events: Send + Sync {
     /// Listens to a queue from now on.
@@ -30,6 +32,8 @@ pub struct World {
     pub environment: Vec<(String, String)>,
     /// Where temporary files are made.
     pub temp_dir: PathBuf,
+    /// Where files may be written.
+    pub writes: WritePolicy,
     /// When the server started.
     pub started: Option<jiff::Timestamp>,
     pub events: Option<Arc<dyn Events>>,

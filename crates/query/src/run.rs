@@ -86,7 +86,7 @@ impl Job {
                 }
             }
         }
-        session.close();
+        session.finish();
         ending
     }
 

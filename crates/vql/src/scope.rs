@@ -82,6 +82,13 @@ impl Kept {
         // The key is the type, so the cast succeeds.
         thing.downcast::<T>().unwrap_or_default()
     }
+
+    /// Forgets everything. What is kept may refer to the program, so the program does this at its end.
+    fn clear(&self) {
+        // Dropped without the lock: dropping runs code of callables.
+        let things = std::mem::take(&mut *self.0.lock());
+        drop(things);
+    }
 }
 
 /// Remembers messages, so that `log()` writes each once in a while.
@@ -120,6 +127,11 @@ impl Context {
             log_once: Arc::default(),
             kept: Arc::default(),
         }
+    }
+
+    /// Drops what callables kept for the length of the program.
+    pub(crate) fn forget(&self) {
+        self.kept.clear();
     }
 }
 

@@ -119,4 +119,11 @@ impl Session {
     pub fn close(self) {
         self.state.cleanup.run();
     }
+
+    /// Ends the whole program: as [`Session::close`], and what callables kept is dropped.
+    pub fn finish(self) {
+        let context = self.context.clone();
+        self.close();
+        context.forget();
+    }
 }

@@ -20,11 +20,13 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::call::{Flow, Sink};
 use crate::dict::Dict;
 use crate::path::OsPath;
 use crate::plan::{StoredExpr, StoredQuery};
 use crate::rows::Rows;
 use crate::schema::{Name, Schema};
+use crate::scope::Scope;
 use crate::text::Text;
 use crate::value::items::Items;
 
@@ -98,6 +100,16 @@ pub trait Object: Send + Sync + fmt::Debug + 'static {
         false
     }
 
+    /// Whether it stands for rows: after FROM, and wherever a query may be iterated over.
+    fn is_source(&self) -> bool {
+        false
+    }
+
+    /// Pushes the rows it stands for, if it is a source.
+    fn push_rows(&self, _scope: &Scope<'_>, _sink: &mut dyn Sink) -> Flow {
+        Ok(())
+    }
+
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -116,6 +128,15 @@ impl Value {
 
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+
+    /// Whether it stands for rows that come one by one: a query, kept rows, or an object that is a source.
+    pub fn is_source(&self) -> bool {
+        match self {
+            Value::Query(_) | Value::Rows(_) => true,
+            Value::Object(o) => o.is_source(),
+            _ => false,
+        }
     }
 
     /// The object of type `T`, if this is one.

@@ -150,7 +150,7 @@ fn local(args: &Args, sources: &[Source], printer: Out) -> Outcome {
         }
         run_program(&session, &program, &printer)?;
     }
-    session.close();
+    session.finish();
     cancel.cancel();
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use plugins::world::World;
+use plugins::write_policy::WritePolicy;
 use query::{QueueEvents, Server};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
@@ -109,10 +110,12 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     let mut registry = plugins::registry();
     deny(&mut registry, &loaded.config);
     let users = Arc::new(users);
+    let surroundings = World::of_process();
     let world = World {
+        writes: write_policy(&loaded.config, &surroundings),
         events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
-        ..World::of_process()
+        ..surroundings
     };
     Ok(Server {
         stopping: Cancel::new(),
@@ -126,6 +129,15 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         config: public_config(&loaded.config),
         running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
     })
+}
+
+/// Where queries may write: with `security.allowed_file_accessor_prefix`, only there and among temporary files.
+fn write_policy(config: &ServerConfig, world: &World) -> WritePolicy {
+    let allowed = config.security.as_ref().map(|s| &*s.allowed_file_accessor_prefix).unwrap_or_default();
+    if allowed.is_empty() {
+        return WritePolicy::anywhere();
+    }
+    WritePolicy::within(allowed.iter().map(PathBuf::from).chain([world.temp_dir.clone()]))
 }
 
 /// What `query(runas=)` asks; the server's own identity cannot be taken on.

@@ -22,7 +22,7 @@ pub struct File {
 }
 
 /// The path as the operating system takes it.
-fn host_path(path: &OsPath) -> PathBuf {
+pub fn host_path(path: &OsPath) -> PathBuf {
     let length: usize = path.components.iter().map(|c| c.len() + 1).sum();
     let mut host = Vec::with_capacity(length + 1);
     for component in &path.components {

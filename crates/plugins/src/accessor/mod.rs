@@ -15,6 +15,7 @@ use vql::scope::Scope;
 use vql::text::Text;
 use vql::value::Value;
 
+pub use file::host_path;
 pub use info::{Facts, FileInfo, Kind, Mode};
 pub use target::{Target, resolve, resolve_all};
 

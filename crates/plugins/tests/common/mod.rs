@@ -75,7 +75,7 @@ pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) ->
         }
         Err(e) => log.lock().push(e.to_string()),
     }
-    session.close();
+    session.finish();
     rows.0.extend_from_slice(if rows.0.is_empty() { b"[]" } else { b"]" });
     let log = log.lock().clone();
     Outcome { rows: String::from_utf8(rows.0).unwrap(), log }

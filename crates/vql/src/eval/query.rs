@@ -57,10 +57,7 @@ impl Scope<'_> {
 
     /// A query as the list of its rows; any other value as it is.
     pub fn listed(&self, value: Value) -> Value {
-        match value {
-            Value::Query(_) | Value::Rows(_) => Value::list(self.rows_of(&value)),
-            v => v,
-        }
+        if value.is_source() { Value::list(self.rows_of(&value)) } else { value }
     }
 
     /// Whether a query yields at least one row; it is stopped after the first.
@@ -151,7 +148,7 @@ impl Scope<'_> {
         match source {
             Value::Null => Ok(()),
             Value::List(items) => items.iter().try_for_each(|v| one(v.clone())),
-            Value::Query(_) | Value::Rows(_) => self.each(source, &mut one),
+            source if source.is_source() => self.each(source, &mut one),
             v => one(v.clone()),
         }
     }

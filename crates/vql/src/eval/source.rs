@@ -109,6 +109,7 @@ impl Scope<'_> {
                 self.tick()?;
                 push_value(v.clone(), sink)
             }),
+            Value::Object(object) if object.is_source() => object.push_rows(self, sink),
             v => push_value(v.clone(), sink),
         }
     }

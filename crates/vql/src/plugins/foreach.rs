@@ -71,7 +71,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 fn iterate(scope: &Scope<'_>, source: &Value, step: &mut dyn Sink) -> Flow {
     match source {
         // Rows of a query go straight through: no value is made of them.
-        Value::Query(_) => scope.push_rows(source, step),
+        source if source.is_source() => scope.push_rows(source, step),
         _ => scope.elements(source, &mut |element| match element {
             Flattened::Row(row) => step.value(row),
             Flattened::Scalar(value) => step.row(&mut scalar_row(value)),

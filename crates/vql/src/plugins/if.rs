@@ -42,7 +42,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let branch = if args.bool(0) { args.value(1) } else { args.value(2) };
     match branch {
         Value::Null => Ok(()),
-        query @ (Value::Query(_) | Value::Rows(_)) => args.scope.push_rows(&query, sink),
+        query if query.is_source() => args.scope.push_rows(&query, sink),
         Value::List(items) => push_elements(&items, sink),
         value => push_elements(&[value], sink),
     }

@@ -142,7 +142,7 @@ fn run_in(session: &Session, query: &Value, sink: &mut dyn Sink) -> Flow {
                 .map_err(|e| Error::new(e.to_string()))?;
             program.statements.iter().try_for_each(|statement| session.run(statement, sink))
         }
-        Value::Query(_) | Value::Rows(_) => scope.push_rows(query, sink),
+        query if query.is_source() => scope.push_rows(query, sink),
         other => {
             Err(Error::new(format!("Field query should be text or a query not {}.", other.type_name()))
                 .into())

@@ -135,7 +135,7 @@ fn run_here(job: &Job, cancel: &Cancel) -> Outcome {
             }
         }
     }
-    session.close();
+    session.finish();
     outcome.logs = std::mem::take(&mut *logs.lock());
     outcome
 }
