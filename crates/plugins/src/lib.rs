@@ -3,11 +3,18 @@
 //! One file each in `functions/`, `plugins/` and `accessor/`, registered in that folder's `mod.rs`.
 
 pub mod accessor;
+mod beside;
+mod caching;
+mod fan_out;
 pub mod functions;
 mod glob;
+mod handle;
 pub mod host;
 mod machine;
+mod period;
 pub mod plugins;
+mod relay;
+mod row_window;
 mod text;
 pub mod throttle;
 pub mod world;

@@ -1,11 +1,16 @@
 //! The functions that touch the world: one file each, named as the function.
 
 mod atexit;
+mod background;
+mod cache;
 mod environ;
 mod expand;
+mod generate;
 mod getpid;
 mod hash;
 mod info;
+mod lru;
+mod memoize;
 mod now;
 mod parse_xml;
 mod parse_yaml;
@@ -23,11 +28,16 @@ use vql::call::Function;
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
     &atexit::FUNCTION,
+    &background::FUNCTION,
+    &cache::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
+    &generate::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
+    &lru::FUNCTION,
+    &memoize::FUNCTION,
     &now::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,

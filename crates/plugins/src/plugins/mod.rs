@@ -1,8 +1,13 @@
 //! The plugins that touch the world: one file each, named as the plugin.
 
+mod batch;
+mod cat;
 mod clock;
 mod connections;
+mod delay;
+mod diff;
 mod environ;
+mod fifo;
 mod filesystems;
 mod glob;
 mod help;
@@ -16,6 +21,7 @@ mod parse_records_with_regex;
 mod partitions;
 mod pslist;
 mod read_file;
+mod sequence;
 mod split_records;
 mod stat;
 mod users;
@@ -25,9 +31,14 @@ use vql::call::Plugin;
 
 /// Every plugin of this folder, by name.
 pub const PLUGINS: &[&Plugin] = &[
+    &batch::PLUGIN,
+    &cat::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
+    &delay::PLUGIN,
+    &diff::PLUGIN,
     &environ::PLUGIN,
+    &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &glob::PLUGIN,
     &help::PLUGIN,
@@ -41,6 +52,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &partitions::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
+    &sequence::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
     &users::PLUGIN,

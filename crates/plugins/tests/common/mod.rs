@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use plugins::host::QueryHost;
@@ -50,8 +51,32 @@ pub fn run(source: &str) -> Outcome {
     run_with(source, &[], Permissions::all())
 }
 
+/// Runs a program with all rights and stops it after a while.
+pub fn run_for(time: Duration, source: &str) -> Outcome {
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    let timer = std::thread::spawn(move || {
+        std::thread::sleep(time);
+        stop.cancel();
+    });
+    let outcome = run_until(&cancel, source, &[], Permissions::all(), World::of_process());
+    let _ = timer.join();
+    outcome
+}
+
 /// Runs a program with variables and rights.
 pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
+    run_until(&Cancel::new(), source, env, permissions, World::of_process())
+}
+
+/// Runs a program in a world, until it ends or is stopped.
+pub fn run_until(
+    cancel: &Cancel,
+    source: &str,
+    env: &[(&str, &str)],
+    permissions: Permissions,
+    world: World,
+) -> Outcome {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = log.clone();
     let logger = move |level: Level, line: &str| {
@@ -59,13 +84,13 @@ pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) ->
         lines.lock().push(line);
     };
     let registry: Arc<Registry> = plugins::registry().into();
-    let host = QueryHost::new(Arc::new(World::of_process()), Box::new(logger));
+    let host = QueryHost::new(Arc::new(world), Box::new(logger));
     let context = Context::new(registry.clone(), Arc::new(host), permissions);
     let mut vars = Row::default();
     for (name, value) in env {
         vars.set(&Name::new(name), Value::from(*value));
     }
-    let session = Session::new(context.into(), vars, Cancel::new());
+    let session = Session::new(context.into(), vars, cancel.clone());
     let mut rows = Rows(Vec::new());
     match Program::compile(source, &registry) {
         Ok(program) => {
