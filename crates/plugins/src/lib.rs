@@ -4,13 +4,20 @@
 
 pub mod accessor;
 pub mod artifact;
+mod beside;
+mod caching;
 pub mod collection;
+mod fan_out;
 pub mod functions;
 mod glob;
+mod handle;
 pub mod host;
 mod machine;
 pub mod net;
+mod period;
 pub mod plugins;
+mod relay;
+mod row_window;
 pub mod server;
 mod text;
 pub mod throttle;

@@ -4,16 +4,21 @@ mod artifact_delete;
 mod artifact_set;
 mod artifact_set_metadata;
 mod atexit;
+mod background;
+mod cache;
 mod cancel_flow;
 mod collect_client;
 mod compress;
 mod copy;
 mod environ;
 mod expand;
+mod generate;
 mod get_flow;
 mod getpid;
 mod hash;
 mod info;
+mod lru;
+mod memoize;
 mod now;
 mod parse_xml;
 mod parse_yaml;
@@ -42,16 +47,21 @@ pub const FUNCTIONS: &[&Function] = &[
     &artifact_set::FUNCTION,
     &artifact_set_metadata::FUNCTION,
     &atexit::FUNCTION,
+    &background::FUNCTION,
+    &cache::FUNCTION,
     &cancel_flow::FUNCTION,
     &collect_client::FUNCTION,
     &compress::FUNCTION,
     &copy::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
+    &generate::FUNCTION,
     &get_flow::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
+    &lru::FUNCTION,
+    &memoize::FUNCTION,
     &now::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,

@@ -2,11 +2,16 @@
 
 mod artifact;
 mod artifact_definitions;
+mod batch;
+mod cat;
 mod clock;
 mod connections;
+mod delay;
 mod delete_flow;
+mod diff;
 mod enumerate_flow;
 mod environ;
+mod fifo;
 mod filesystems;
 mod flow_logs;
 mod flow_results;
@@ -24,6 +29,7 @@ mod parse_records_with_regex;
 mod partitions;
 mod pslist;
 mod read_file;
+mod sequence;
 mod source;
 mod split_records;
 mod stat;
@@ -38,11 +44,16 @@ use vql::call::Plugin;
 pub const PLUGINS: &[&Plugin] = &[
     &artifact::PLUGIN,
     &artifact_definitions::PLUGIN,
+    &batch::PLUGIN,
+    &cat::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
+    &delay::PLUGIN,
     &delete_flow::PLUGIN,
+    &diff::PLUGIN,
     &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
+    &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &flow_logs::PLUGIN,
     &flow_results::PLUGIN,
@@ -60,6 +71,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &partitions::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
+    &sequence::PLUGIN,
     &source::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,

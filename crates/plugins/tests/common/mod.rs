@@ -4,6 +4,7 @@
 pub mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use plugins::host::QueryHost;
@@ -52,12 +53,25 @@ pub fn run(source: &str) -> Outcome {
     run_with(source, &[], Permissions::all())
 }
 
+/// Runs a program with all rights and stops it after a while.
+pub fn run_for(time: Duration, source: &str) -> Outcome {
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    let timer = std::thread::spawn(move || {
+        std::thread::sleep(time);
+        stop.cancel();
+    });
+    let outcome = run_in(World::of_process(), source, &[], Permissions::all(), cancel);
+    let _ = timer.join();
+    outcome
+}
+
 /// Runs a program with variables and rights.
 pub fn run_with(source: &str, env: &[(&str, &str)], permissions: Permissions) -> Outcome {
     run_in(World::of_process(), source, env, permissions, Cancel::new())
 }
 
-/// Runs a program in a world made for it.
+/// Runs a program in a world, until it ends or is stopped.
 pub fn run_in(
     world: impl Into<Arc<World>>,
     source: &str,
