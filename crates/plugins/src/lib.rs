@@ -13,6 +13,7 @@ mod glob;
 mod handle;
 pub mod host;
 mod machine;
+pub mod monitoring;
 pub mod net;
 mod period;
 pub mod plugins;

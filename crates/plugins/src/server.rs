@@ -1,7 +1,7 @@
 //! The state of a server, as far as queries read and change it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use store::audit::AuditLog;
 use store::event::EventStore;
 use store::file_store::FileStore;
 use store::flow::Flows;
+use store::monitoring::MonitoringTable;
 use vql::call::Error;
 use vql::cancel::Cancel;
 use vql::json;
@@ -17,6 +18,7 @@ use vql::scope::Scope;
 use vql::value::{Row, Value};
 
 use crate::collection::Collection;
+use crate::monitoring::Monitor;
 use crate::world::{Surroundings, World};
 
 /// What a server keeps.
@@ -27,6 +29,10 @@ pub struct Server {
     pub audit: Arc<AuditLog>,
     /// The collections that are running now, by id.
     pub running: Mutex<HashMap<String, Arc<Collection>>>,
+    /// Which event artifacts run.
+    pub monitoring: MonitoringTable,
+    /// What runs them; set when the server starts.
+    pub monitor: OnceLock<Monitor>,
     /// Set when the server stops.
     pub stopping: Cancel,
 }

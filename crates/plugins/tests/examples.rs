@@ -13,6 +13,10 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "http_client",      // needs a server: tests/http_client.rs
     "watch_monitoring", // needs a server
     // These change or show the state of a server: tests/server.rs.
+    "add_server_monitoring",
+    "get_server_monitoring",
+    "rm_server_monitoring",
+    "set_server_monitoring",
     "artifact_delete",
     "artifact_set",
     "artifact_set_metadata",

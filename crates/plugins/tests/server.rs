@@ -7,11 +7,19 @@ use std::time::{Duration, Instant};
 
 use common::{Outcome, run_in};
 use plugins::artifact::repository::Repository;
+use plugins::collection::Runtime;
+use plugins::monitoring::Monitor;
 use plugins::server::Server;
 use plugins::world::World;
 use store::DataDir;
 use vql::cancel::Cancel;
 use vql::permission::{Permission, Permissions};
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.server.stopping.cancel();
+    }
+}
 
 /// A server without listeners; everything goes with the directory.
 struct TestServer {
@@ -34,11 +42,20 @@ impl TestServer {
             events: Arc::new(data.events().unwrap()),
             audit: Arc::new(data.audit().unwrap()),
             running: Default::default(),
+            monitoring: data.monitoring().unwrap(),
+            monitor: Default::default(),
             stopping: Cancel::new(),
         });
         let artifacts = Repository::with(data.definitions().unwrap());
-        let world = World { artifacts, server: Some(server.clone()), ..World::of_process() };
-        TestServer { dir, server, world: Arc::new(world) }
+        let world = Arc::new(World { artifacts, server: Some(server.clone()), ..World::of_process() });
+        let runtime = Runtime {
+            world: world.clone(),
+            registry: plugins::registry().into(),
+            permissions: Permissions::all(),
+            user: String::new(),
+        };
+        server.monitor.get_or_init(|| Monitor::new(runtime, Vec::new())).refresh(&server);
+        TestServer { dir, server, world }
     }
 
     fn run_as(&self, source: &str, permissions: Permissions) -> Outcome {
@@ -296,4 +313,59 @@ fn the_end_of_a_collection_is_an_event() {
     };
     let row: serde_json::Value = serde_json::from_slice(&row).unwrap();
     assert_eq!((row["FlowId"].as_str(), row["ClientId"].as_str()), (Some(id.as_str()), Some("server")));
+}
+
+const TICKS: &str = "name: Custom.Ticks\ntype: SERVER_EVENT\nparameters:\n  - name: Word\n    default: a\nsources:\n  - query: SELECT Word, count() AS N FROM clock(ms=20)\n";
+
+/// The next row that a queue gets, as JSON.
+#[track_caller]
+fn next_row(watch: &store::event::Subscription) -> serde_json::Value {
+    match watch.recv_timeout(Duration::from_secs(20)) {
+        store::event::Event::Row(row) => serde_json::from_slice(&row).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn event_artifacts_run_change_and_stop() {
+    let server = TestServer::new();
+    server.define(TICKS);
+    let watch = server.server.events.subscribe("Custom.Ticks").unwrap();
+    server.rows("SELECT add_server_monitoring(artifact='Custom.Ticks') FROM scope()");
+    let first = next_row(&watch);
+    assert_eq!(first["Word"], "a");
+    assert!(first["_ts"].is_i64());
+    server.rows(
+        "SELECT add_server_monitoring(artifact='Custom.Ticks', parameters=dict(Word='b')) FROM scope()",
+    );
+    while next_row(&watch)["Word"] != "b" {}
+    assert_eq!(
+        server.rows("SELECT get_server_monitoring().specs[0].parameters.env[0].value AS V FROM scope()"),
+        r#"[{"V":"b"}]"#
+    );
+    server.rows("SELECT rm_server_monitoring(artifact='Custom.Ticks') FROM scope()");
+    assert!(server.server.monitor.get().unwrap().running().is_empty());
+}
+
+#[test]
+fn an_event_artifact_that_ends_is_started_again_and_says_so() {
+    let server = TestServer::new();
+    server
+        .define("name: Custom.Short\ntype: SERVER_EVENT\nsources:\n  - query: SELECT 1 AS X FROM scope()\n");
+    let rows = server.server.events.subscribe("Custom.Short").unwrap();
+    let logs = server.server.events.subscribe(plugins::monitoring::LOGS).unwrap();
+    server.rows("SELECT add_server_monitoring(artifact='Custom.Short') FROM scope()");
+    assert_eq!((next_row(&rows)["X"].clone(), next_row(&rows)["X"].clone()), (1.into(), 1.into()));
+    let line = next_row(&logs);
+    assert_eq!(line["message"], "the query ended; it starts again in 1 s");
+    assert_eq!(line["artifact"], "Custom.Short");
+}
+
+#[test]
+fn only_event_artifacts_can_be_monitored() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let outcome = server
+        .run_as("SELECT add_server_monitoring(artifact='Custom.Numbers') FROM scope()", Permissions::all());
+    assert_eq!(outcome.log, ["add_server_monitoring: Custom.Numbers is of type SERVER, not SERVER_EVENT"]);
 }

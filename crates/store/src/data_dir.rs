@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::EventStore;
 use crate::file_store::FileStore;
 use crate::flow::Flows;
+use crate::monitoring::MonitoringTable;
 use crate::revocation::Revocations;
 use crate::user::Users;
 
@@ -66,6 +67,11 @@ impl DataDir {
     /// The collections, whose rows and files are in the file store.
     pub fn flows(&self, files: Arc<FileStore>) -> Result<Flows> {
         Flows::open(self.root.join("flows"), files)
+    }
+
+    /// The event artifacts that run.
+    pub fn monitoring(&self) -> Result<MonitoringTable> {
+        MonitoringTable::open(self.root.join("monitoring.json"))
     }
 
     /// The audit log.

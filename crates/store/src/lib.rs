@@ -11,6 +11,7 @@
 //! DIR/events/<queue>/<day>.jsonl rows of event queues         [event]
 //! DIR/files/…                    the file store               [file_store]
 //! DIR/flows/<client>/<id>.json   one record per collection    [flow]
+//! DIR/monitoring.json            event artifacts that run    [monitoring]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
 //! ```
 
@@ -23,6 +24,7 @@ mod error;
 pub mod event;
 pub mod file_store;
 pub mod flow;
+pub mod monitoring;
 pub mod revocation;
 pub mod role;
 pub mod rows;

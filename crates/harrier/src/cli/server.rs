@@ -4,11 +4,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use parking_lot::Mutex;
 use plugins::artifact::repository::Repository;
+use plugins::collection::Runtime;
+use plugins::monitoring::Monitor;
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
 use query::{QueueEvents, Server};
@@ -18,6 +20,7 @@ use serve::tls;
 use store::DataDir;
 use tokio::sync::Semaphore;
 use vql::cancel::Cancel;
+use vql::permission::Permissions;
 use vql::value::Value;
 
 use super::Outcome;
@@ -121,6 +124,8 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         events: events.clone(),
         audit: audit.clone(),
         running: Mutex::default(),
+        monitoring: dir.monitoring()?,
+        monitor: OnceLock::new(),
         stopping: stopping.clone(),
     });
     plugins::collection::mark_interrupted(&kept)?;
@@ -130,9 +135,11 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
         artifacts: Repository::with(dir.definitions()?),
-        server: Some(kept),
+        server: Some(kept.clone()),
         ..surroundings
     };
+    let (world, registry) = (Arc::new(world), Arc::new(registry));
+    start_monitoring(&kept, &world, &registry, &loaded.config);
     Ok(Server {
         stopping,
         users,
@@ -140,11 +147,28 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         events,
         files,
         audit,
-        registry: Arc::new(registry),
-        world: Arc::new(world),
+        registry,
+        world,
         config: public_config(&loaded.config),
         running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
     })
+}
+
+/// Runs the event artifacts of the table and those that the configuration names.
+fn start_monitoring(
+    kept: &Arc<plugins::server::Server>,
+    world: &Arc<World>,
+    registry: &Arc<vql::registry::Registry>,
+    config: &ServerConfig,
+) {
+    let configured = config.frontend.as_ref().map(|f| f.default_server_monitoring_artifacts.clone());
+    let runtime = Runtime {
+        world: world.clone(),
+        registry: registry.clone(),
+        permissions: Permissions::all(),
+        user: String::new(),
+    };
+    kept.monitor.get_or_init(|| Monitor::new(runtime, configured.unwrap_or_default())).refresh(kept);
 }
 
 /// Where queries may write: with `security.allowed_file_accessor_prefix`, only there and among temporary files.

@@ -1,5 +1,6 @@
 //! The functions that touch the world: one file each, named as the function.
 
+mod add_server_monitoring;
 mod artifact_delete;
 mod artifact_set;
 mod artifact_set_metadata;
@@ -14,6 +15,7 @@ mod environ;
 mod expand;
 mod generate;
 mod get_flow;
+mod get_server_monitoring;
 mod getpid;
 mod hash;
 mod info;
@@ -25,7 +27,9 @@ mod parse_yaml;
 mod pipe;
 mod rand;
 mod read_file;
+mod rm_server_monitoring;
 mod send_event;
+mod set_server_monitoring;
 mod sleep;
 mod stat;
 mod sysinfo;
@@ -43,6 +47,7 @@ pub use upload_directory::confined;
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
+    &add_server_monitoring::FUNCTION,
     &artifact_delete::FUNCTION,
     &artifact_set::FUNCTION,
     &artifact_set_metadata::FUNCTION,
@@ -57,6 +62,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &expand::FUNCTION,
     &generate::FUNCTION,
     &get_flow::FUNCTION,
+    &get_server_monitoring::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
@@ -68,7 +74,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &pipe::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
+    &rm_server_monitoring::FUNCTION,
     &send_event::FUNCTION,
+    &set_server_monitoring::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,

@@ -72,6 +72,7 @@ section! {
         certificate: String,
         private_key: Secret,
         proxy: String,
+        default_server_monitoring_artifacts: Vec<String>,
     }
 }
 
