@@ -1,6 +1,7 @@
 //! The functions that touch the world: one file each, named as the function.
 
 mod atexit;
+mod cache_dns;
 mod environ;
 mod expand;
 mod getpid;
@@ -23,6 +24,7 @@ use vql::call::Function;
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
     &atexit::FUNCTION,
+    &cache_dns::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
     &getpid::FUNCTION,
