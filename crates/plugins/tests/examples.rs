@@ -9,6 +9,9 @@ use vql::call::{Example, Signature};
 const WITHOUT_EXAMPLE: &[&str] = &[
     "glob",             // finds files of the host: tests/glob.rs
     "http_client",      // needs a server: tests/http_client.rs
+    "secret_add",       // needs a server: tests/clients
+    "secret_modify",    // needs a server: tests/clients
+    "secrets",          // needs a server: tests/clients
     "watch_monitoring", // needs a server
 ];
 

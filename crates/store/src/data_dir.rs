@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::EventStore;
 use crate::file_store::FileStore;
 use crate::revocation::Revocations;
+use crate::secret::Secrets;
 use crate::user::Users;
 
 /// The data directory. Opening it takes no locks and starts nothing; each part does so when asked for.
@@ -53,6 +54,11 @@ impl DataDir {
     /// The file store.
     pub fn files(&self) -> Result<FileStore> {
         FileStore::open(self.root.join("files"))
+    }
+
+    /// The managed secrets.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::open(self.root.join("secrets"))
     }
 
     /// The audit log.

@@ -10,6 +10,7 @@
 //! DIR/events/<queue>/<day>.jsonl rows of event queues         [event]
 //! DIR/files/…                    the file store               [file_store]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
+//! DIR/secrets/<type>/<name>.json sealed secrets               [secret]
 //! ```
 
 pub mod audit;
@@ -21,6 +22,7 @@ pub mod event;
 pub mod file_store;
 pub mod revocation;
 pub mod role;
+pub mod secret;
 pub mod user;
 
 pub use data_dir::DataDir;

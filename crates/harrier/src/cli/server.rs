@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use plugins::net::Network;
+use plugins::net::policy::Policy;
 use plugins::world::World;
-use query::{QueueEvents, Server};
+use query::{QueueEvents, Server, StoredSecrets};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
@@ -110,6 +112,9 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     deny(&mut registry, &loaded.config);
     let users = Arc::new(users);
     let world = World {
+        runtime: Some(tokio::runtime::Handle::current()),
+        network: Arc::new(network(&loaded.config)?),
+        secrets: Some(Arc::new(StoredSecrets(dir.secrets()))),
         events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
         ..World::of_process()
@@ -125,6 +130,20 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         world: Arc::new(world),
         config: public_config(&loaded.config),
         running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
+    })
+}
+
+/// How queries may use the network.
+fn network(config: &ServerConfig) -> anyhow::Result<Network> {
+    let security = config.security.clone().unwrap_or_default();
+    let policy = Policy::parse(&security.allowed_destinations, &security.denied_destinations);
+    let proxy = config.frontend.as_ref().map(|frontend| frontend.proxy.clone());
+    Ok(Network {
+        policy: policy.map_err(anyhow::Error::msg).context("in the lists of destinations of `security`")?,
+        proxy: proxy.filter(|proxy| !proxy.is_empty()),
+        own_ca: Some(config.ca_certificate().to_owned()),
+        always_verify: security.always_verify_certificates,
+        must_use_secrets: security.vql_must_use_secrets,
     })
 }
 

@@ -12,6 +12,8 @@ mod parse_xml;
 mod parse_yaml;
 mod rand;
 mod read_file;
+mod secret_add;
+mod secret_modify;
 mod sleep;
 mod stat;
 mod sysinfo;
@@ -35,6 +37,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &parse_yaml::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
+    &secret_add::FUNCTION,
+    &secret_modify::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,

@@ -17,6 +17,7 @@ mod parse_records_with_regex;
 mod partitions;
 mod pslist;
 mod read_file;
+mod secrets;
 mod split_records;
 mod stat;
 mod users;
@@ -43,6 +44,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &partitions::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
+    &secrets::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
     &users::PLUGIN,
