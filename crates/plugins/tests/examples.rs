@@ -11,6 +11,9 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "fifo",             // needs time to pass: tests/events.rs
     "glob",             // finds files of the host: tests/glob.rs
     "http_client",      // needs a server: tests/http_client.rs
+    "secret_add",       // needs a server: tests/clients
+    "secret_modify",    // needs a server: tests/clients
+    "secrets",          // needs a server: tests/clients
     "watch_monitoring", // needs a server
     // These change or show the state of a server: tests/server.rs.
     "add_server_monitoring",

@@ -7,8 +7,10 @@ mod events;
 mod missing;
 mod packet;
 mod run;
+mod secrets;
 mod server;
 mod service;
 
 pub use events::QueueEvents;
+pub use secrets::StoredSecrets;
 pub use server::{MAX_QUERIES, Server, find_user, serve};

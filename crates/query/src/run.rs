@@ -144,8 +144,7 @@ impl Job {
             tracing::debug!(target: "query", %user, level = level.name(), "{line}");
             outbox.log(level, line);
         };
-        let mut host =
-            QueryHost::new(self.server.world.clone(), Box::new(logger)).with_user(self.principal.clone());
+        let mut host = QueryHost::new(self.server.world.clone(), Box::new(logger)).with_user(&self.principal);
         let budget = Budget {
             operations_per_second: f64::from(self.request.ops_per_second),
             cpu_percent: f64::from(self.request.cpu_limit),

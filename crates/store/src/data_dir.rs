@@ -13,6 +13,7 @@ use crate::file_store::FileStore;
 use crate::flow::Flows;
 use crate::monitoring::MonitoringTable;
 use crate::revocation::Revocations;
+use crate::secret::Secrets;
 use crate::user::Users;
 
 /// The data directory. Opening it takes no locks and starts nothing; each part does so when asked for.
@@ -72,6 +73,11 @@ impl DataDir {
     /// The event artifacts that run.
     pub fn monitoring(&self) -> Result<MonitoringTable> {
         MonitoringTable::open(self.root.join("monitoring.json"))
+    }
+
+    /// The managed secrets.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::open(self.root.join("secrets"))
     }
 
     /// The audit log.

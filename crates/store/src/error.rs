@@ -36,6 +36,8 @@ pub enum Error {
     WriterStopped { what: &'static str },
     #[error("the audit log cannot keep up, try again later")]
     AuditFull,
+    #[error("the secret {name:?} does not open with the key of this server, add it anew")]
+    SecretSealed { name: String },
     #[error("Invalid pathspec")]
     PathInvalid,
     #[error("Not Found")]

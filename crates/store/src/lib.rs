@@ -13,6 +13,7 @@
 //! DIR/flows/<client>/<id>.json   one record per collection    [flow]
 //! DIR/monitoring.json            event artifacts that run    [monitoring]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
+//! DIR/secrets/<type>/<name>.json sealed secrets               [secret]
 //! ```
 
 pub mod audit;
@@ -28,6 +29,7 @@ pub mod monitoring;
 pub mod revocation;
 pub mod role;
 pub mod rows;
+pub mod secret;
 pub mod user;
 
 pub use data_dir::DataDir;

@@ -11,9 +11,11 @@ use parking_lot::Mutex;
 use plugins::artifact::repository::Repository;
 use plugins::collection::Runtime;
 use plugins::monitoring::Monitor;
+use plugins::net::Network;
+use plugins::net::policy::Policy;
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
-use query::{QueueEvents, Server};
+use query::{QueueEvents, Server, StoredSecrets};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
@@ -132,6 +134,9 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     let surroundings = World::of_process();
     let world = World {
         writes: write_policy(&loaded.config, &surroundings),
+        runtime: Some(tokio::runtime::Handle::current()),
+        network: Arc::new(network(&loaded.config)?),
+        secrets: Some(Arc::new(StoredSecrets(dir.secrets()))),
         events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
         artifacts: Repository::with(dir.definitions()?),
@@ -178,6 +183,20 @@ fn write_policy(config: &ServerConfig, world: &World) -> WritePolicy {
         return WritePolicy::anywhere();
     }
     WritePolicy::within(allowed.iter().map(PathBuf::from).chain([world.temp_dir.clone()]))
+}
+
+/// How queries may use the network.
+fn network(config: &ServerConfig) -> anyhow::Result<Network> {
+    let security = config.security.clone().unwrap_or_default();
+    let policy = Policy::parse(&security.allowed_destinations, &security.denied_destinations);
+    let proxy = config.frontend.as_ref().map(|frontend| frontend.proxy.clone());
+    Ok(Network {
+        policy: policy.map_err(anyhow::Error::msg).context("in the lists of destinations of `security`")?,
+        proxy: proxy.filter(|proxy| !proxy.is_empty()),
+        own_ca: Some(config.ca_certificate().to_owned()),
+        always_verify: security.always_verify_certificates,
+        must_use_secrets: security.vql_must_use_secrets,
+    })
 }
 
 /// What `query(runas=)` asks; the server's own identity cannot be taken on.

@@ -7,6 +7,7 @@ mod artifact_set_metadata;
 mod atexit;
 mod background;
 mod cache;
+mod cache_dns;
 mod cancel_flow;
 mod collect_client;
 mod compress;
@@ -28,6 +29,8 @@ mod pipe;
 mod rand;
 mod read_file;
 mod rm_server_monitoring;
+mod secret_add;
+mod secret_modify;
 mod send_event;
 mod set_server_monitoring;
 mod sleep;
@@ -54,6 +57,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &atexit::FUNCTION,
     &background::FUNCTION,
     &cache::FUNCTION,
+    &cache_dns::FUNCTION,
     &cancel_flow::FUNCTION,
     &collect_client::FUNCTION,
     &compress::FUNCTION,
@@ -75,6 +79,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &rm_server_monitoring::FUNCTION,
+    &secret_add::FUNCTION,
+    &secret_modify::FUNCTION,
     &send_event::FUNCTION,
     &set_server_monitoring::FUNCTION,
     &sleep::FUNCTION,

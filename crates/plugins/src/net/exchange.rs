@@ -332,10 +332,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         if let Some(at) = text.find(" (os error") {
             text.truncate(at);
         }
-        let is_news = !matches!(
-            text.as_str(),
-            "error sending request" | "request or response body error" | "client error (Connect)"
-        );
+        let generic = ["client error (", "error sending request", "request or response body error"];
+        let is_news = !generic.iter().any(|words| text.starts_with(words));
         if is_news && texts.last() != Some(&text) {
             texts.push(text);
         }

@@ -29,6 +29,7 @@ mod parse_records_with_regex;
 mod partitions;
 mod pslist;
 mod read_file;
+mod secrets;
 mod sequence;
 mod source;
 mod split_records;
@@ -71,6 +72,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &partitions::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
+    &secrets::PLUGIN,
     &sequence::PLUGIN,
     &source::PLUGIN,
     &split_records::PLUGIN,

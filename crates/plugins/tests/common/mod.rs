@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod server;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use vql::session::{Program, Session};
 use vql::value::{Row, Value};
 
 /// What a program gave.
+#[derive(Debug)]
 pub struct Outcome {
     pub rows: String,
     pub log: Vec<String>,

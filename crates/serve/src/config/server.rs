@@ -128,6 +128,11 @@ section! {
         denied_accessors: Vec<String>,
         allowed_file_accessor_prefix: Vec<String>,
         vql_must_use_secrets: bool,
+        /// Where queries may connect to: ranges of addresses, host names (`*.example.com`) and `unix`. Ours.
+        allowed_destinations: Vec<String>,
+        denied_destinations: Vec<String>,
+        /// Whether queries may not use `skip_verify`. Ours.
+        always_verify_certificates: bool,
     }
 }
 
