@@ -12,6 +12,7 @@ mod machine;
 pub mod net;
 pub mod plugins;
 pub mod server;
+mod sql;
 mod text;
 pub mod throttle;
 pub mod world;

@@ -9,6 +9,8 @@ use vql::call::{Example, Signature};
 const WITHOUT_EXAMPLE: &[&str] = &[
     "glob",             // finds files of the host: tests/glob.rs
     "http_client",      // needs a server: tests/http_client.rs
+    "sql",              // needs a database: tests/sqlite.rs
+    "sqlite",           // needs a database: tests/sqlite.rs
     "watch_monitoring", // needs a server
     // These change or show the state of a server: tests/server.rs.
     "artifact_delete",

@@ -26,6 +26,8 @@ mod pslist;
 mod read_file;
 mod source;
 mod split_records;
+mod sql;
+mod sqlite;
 mod stat;
 mod unzip;
 mod uploads;
@@ -62,6 +64,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &read_file::PLUGIN,
     &source::PLUGIN,
     &split_records::PLUGIN,
+    &sql::PLUGIN,
+    &sqlite::PLUGIN,
     &stat::PLUGIN,
     &unzip::PLUGIN,
     &uploads::PLUGIN,
