@@ -10,6 +10,7 @@ mod glob;
 pub mod host;
 mod machine;
 pub mod net;
+mod plist;
 pub mod plugins;
 pub mod server;
 mod sql;

@@ -11,13 +11,16 @@ mod copy;
 mod environ;
 mod expand;
 mod get_flow;
+mod geoip;
 mod getpid;
 mod hash;
 mod info;
 mod now;
+mod parse_x509;
 mod parse_xml;
 mod parse_yaml;
 mod pipe;
+mod plist;
 mod rand;
 mod read_file;
 mod send_event;
@@ -49,13 +52,16 @@ pub const FUNCTIONS: &[&Function] = &[
     &environ::FUNCTION,
     &expand::FUNCTION,
     &get_flow::FUNCTION,
+    &geoip::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
     &now::FUNCTION,
+    &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
     &pipe::FUNCTION,
+    &plist::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &send_event::FUNCTION,

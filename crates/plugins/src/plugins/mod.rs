@@ -22,6 +22,7 @@ mod parse_jsonl;
 mod parse_lines;
 mod parse_records_with_regex;
 mod partitions;
+mod plist;
 mod pslist;
 mod read_file;
 mod source;
@@ -60,6 +61,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &parse_lines::PLUGIN,
     &parse_records_with_regex::PLUGIN,
     &partitions::PLUGIN,
+    &plist::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
     &source::PLUGIN,
