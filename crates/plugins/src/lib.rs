@@ -4,6 +4,7 @@
 
 pub mod accessor;
 pub mod artifact;
+mod binary;
 pub mod collection;
 pub mod functions;
 mod glob;

@@ -10,12 +10,13 @@ mod compress;
 mod copy;
 mod environ;
 mod expand;
-mod get_flow;
 mod geoip;
+mod get_flow;
 mod getpid;
 mod hash;
 mod info;
 mod now;
+mod parse_binary;
 mod parse_x509;
 mod parse_xml;
 mod parse_yaml;
@@ -57,6 +58,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &hash::FUNCTION,
     &info::FUNCTION,
     &now::FUNCTION,
+    &parse_binary::FUNCTION,
     &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
