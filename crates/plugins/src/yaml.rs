@@ -19,8 +19,8 @@ pub fn parse(text: &[u8]) -> Result<Value, Error> {
     Ok(yaml.map_or(Value::Null, |y| y.0))
 }
 
-/// A value read from YAML.
-struct Yaml(Value);
+/// Any value, read from YAML or another format that describes itself.
+pub struct Yaml(pub Value);
 
 impl<'de> Deserialize<'de> for Yaml {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

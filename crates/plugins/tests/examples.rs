@@ -14,6 +14,12 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "secret_add",       // needs a server: tests/clients
     "secret_modify",    // needs a server: tests/clients
     "secrets",          // needs a server: tests/clients
+    "geoip",            // needs a database: tests/parsers.rs
+    "glob",             // finds files of the host: tests/glob.rs
+    "http_client",      // needs a server: tests/http_client.rs
+    "parse_x509",       // needs a certificate: tests/parsers.rs
+    "sql",              // needs a database: tests/sqlite.rs
+    "sqlite",           // needs a database: tests/sqlite.rs
     "watch_monitoring", // needs a server
     // These change or show the state of a server: tests/server.rs.
     "add_server_monitoring",

@@ -22,6 +22,7 @@ pub mod eval;
 pub mod explain;
 pub mod format;
 pub mod functions;
+pub mod grok;
 pub mod host;
 pub mod json;
 pub mod lambda;

@@ -15,6 +15,7 @@ mod copy;
 mod environ;
 mod expand;
 mod generate;
+mod geoip;
 mod get_flow;
 mod get_server_monitoring;
 mod getpid;
@@ -23,9 +24,12 @@ mod info;
 mod lru;
 mod memoize;
 mod now;
+mod parse_binary;
+mod parse_x509;
 mod parse_xml;
 mod parse_yaml;
 mod pipe;
+mod plist;
 mod rand;
 mod read_file;
 mod rm_server_monitoring;
@@ -67,15 +71,19 @@ pub const FUNCTIONS: &[&Function] = &[
     &generate::FUNCTION,
     &get_flow::FUNCTION,
     &get_server_monitoring::FUNCTION,
+    &geoip::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
     &lru::FUNCTION,
     &memoize::FUNCTION,
     &now::FUNCTION,
+    &parse_binary::FUNCTION,
+    &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
     &pipe::FUNCTION,
+    &plist::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &rm_server_monitoring::FUNCTION,

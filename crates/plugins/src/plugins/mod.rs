@@ -27,12 +27,15 @@ mod parse_jsonl;
 mod parse_lines;
 mod parse_records_with_regex;
 mod partitions;
+mod plist;
 mod pslist;
 mod read_file;
 mod secrets;
 mod sequence;
 mod source;
 mod split_records;
+mod sql;
+mod sqlite;
 mod stat;
 mod unzip;
 mod uploads;
@@ -70,12 +73,15 @@ pub const PLUGINS: &[&Plugin] = &[
     &parse_lines::PLUGIN,
     &parse_records_with_regex::PLUGIN,
     &partitions::PLUGIN,
+    &plist::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
     &secrets::PLUGIN,
     &sequence::PLUGIN,
     &source::PLUGIN,
     &split_records::PLUGIN,
+    &sql::PLUGIN,
+    &sqlite::PLUGIN,
     &stat::PLUGIN,
     &unzip::PLUGIN,
     &uploads::PLUGIN,

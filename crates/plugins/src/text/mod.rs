@@ -25,11 +25,16 @@ pub fn buffer_size(args: &Args<'_>, slot: usize, default: usize) -> Result<usize
 
 /// The whole of a file that has to be parsed at once; larger ones are refused.
 pub fn read_whole(args: &Args<'_>, target: &Target) -> Result<Vec<u8>, Error> {
+    read_bounded(args, target, MAX_PIECE)
+}
+
+/// As [`read_whole`], with a limit of its own.
+pub fn read_bounded(args: &Args<'_>, target: &Target, limit: usize) -> Result<Vec<u8>, Error> {
     let file = target.open(args.scope).map_err(|e| target.failure(&e))?;
     let mut text = Vec::new();
-    file.take(MAX_PIECE as u64 + 1).read_to_end(&mut text).map_err(|e| target.failure(&e))?;
-    if text.len() > MAX_PIECE {
-        return Err(Error::new(format!("the file is larger than {MAX_PIECE} bytes")));
+    file.take(limit as u64 + 1).read_to_end(&mut text).map_err(|e| target.failure(&e))?;
+    if text.len() > limit {
+        return Err(Error::new(format!("the file is larger than {limit} bytes")));
     }
     Ok(text)
 }

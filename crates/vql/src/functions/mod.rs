@@ -22,6 +22,7 @@ mod eval;
 mod filter;
 mod format;
 mod get;
+mod grok;
 mod gunzip;
 mod humanize;
 mod r#if;
@@ -97,6 +98,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &filter::FUNCTION,
     &format::FUNCTION,
     &get::FUNCTION,
+    &grok::FUNCTION,
     &gunzip::FUNCTION,
     &humanize::FUNCTION,
     &r#if::FUNCTION,

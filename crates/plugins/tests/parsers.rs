@@ -1,0 +1,40 @@
+//! Functions that parse files made by other programs.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Outcome, run_with};
+use vql::permission::Permissions;
+
+/// Runs with the variable `D`, the folder of test data.
+fn with_data(source: &str) -> Outcome {
+    let folder = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/data");
+    run_with(source, &[("D", folder.to_str().unwrap())], Permissions::all())
+}
+
+#[test]
+fn certificates() {
+    let source = "LET C = parse_x509(data=read_file(filename=D + '/certificates/ec.pem'))[0] \
+        SELECT C.SerialNumber AS S, C.Subject AS Subject, C.SignatureAlgorithm AS Alg, C.NotAfter AS T, C.IsCA AS Ca, \
+            C.PublicKey AS K, C.SHA256 AS H, C.Extensions.subjectAltName AS N, C.Extensions.extendedKeyUsage AS U FROM scope()";
+    let outcome = with_data(source);
+    let wanted = r#"[{"S":"1311768467294899695","Subject":"CN=example.org,O=Example\\, Inc.,C=DE","Alg":"ecdsa-with-SHA256","T":"2036-11-19T08:51:21Z","Ca":true,"K":{"Algorithm":"id-ecPublicKey","Bits":256},"H":"b291ff0093d6684ae8f3af350a1651af6bf079cded4d5218a99e2ad852360525","N":["example.org","192.0.2.1"],"U":["Server Auth"]}]"#;
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), (wanted, 0), "{:?}", outcome.log);
+    for data in ["", "x", "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"] {
+        let outcome = with_data(&format!("SELECT parse_x509(data=\"{data}\") AS X FROM scope()"));
+        let wanted = if data.is_empty() { r#"[{"X":[]}]"# } else { r#"[{"X":null}]"# };
+        assert_eq!(outcome.rows, wanted, "{data}: {:?}", outcome.log);
+    }
+}
+
+#[test]
+fn addresses_are_looked_up() {
+    let source = "LET Db = D + '/geoip/test.mmdb' \
+        SELECT geoip(ip='192.0.2.77', db=Db) AS A, geoip(ip='198.51.100.1', db=Db) AS B, \
+            geoip(ip='nonsense', db=Db) AS C, geoip(ip='192.0.2.1', db=D + '/none') AS D2, \
+            geoip(ip='192.0.2.1', db=D + '/geoip/README.md') AS E FROM scope()";
+    let outcome = with_data(source);
+    let wanted = r#"[{"A":{"country":{"iso_code":"DE","names":{"en":"Germany"}},"location":{"latitude":51.5},"n":5},"B":null,"C":null,"D2":null,"E":null}]"#;
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), (wanted, 3), "{:?}", outcome.log);
+}
