@@ -139,6 +139,25 @@ impl Value {
         }
     }
 
+    /// The row that stands for this value: the members of a dict, an object or a time, else `_value`.
+    pub fn into_row(self) -> Row {
+        let member = |value: &Value, name: &Name| member::member(value, name).unwrap_or_default();
+        match self {
+            Value::Dict(dict) => dict.snapshot(),
+            Value::Object(ref object) => {
+                let schema = Schema::of(object.members());
+                let cells = schema.names().iter().map(|name| member(&self, name)).collect();
+                Row { schema, cells }
+            }
+            Value::Time(_) => {
+                let schema = Schema::of(crate::time::MEMBERS.iter().copied());
+                let cells = schema.names().iter().map(|name| member(&self, name)).collect();
+                Row { schema, cells }
+            }
+            scalar => Row { schema: Schema::value().clone(), cells: vec![scalar] },
+        }
+    }
+
     /// The object of type `T`, if this is one.
     pub fn object<T: Object>(&self) -> Option<&T> {
         match self {

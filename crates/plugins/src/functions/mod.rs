@@ -11,9 +11,16 @@ mod copy;
 mod environ;
 mod expand;
 mod get_flow;
+mod background;
+mod cache;
+mod environ;
+mod expand;
+mod generate;
 mod getpid;
 mod hash;
 mod info;
+mod lru;
+mod memoize;
 mod now;
 mod parse_xml;
 mod parse_yaml;
@@ -49,9 +56,16 @@ pub const FUNCTIONS: &[&Function] = &[
     &environ::FUNCTION,
     &expand::FUNCTION,
     &get_flow::FUNCTION,
+    &background::FUNCTION,
+    &cache::FUNCTION,
+    &environ::FUNCTION,
+    &expand::FUNCTION,
+    &generate::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
+    &lru::FUNCTION,
+    &memoize::FUNCTION,
     &now::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,

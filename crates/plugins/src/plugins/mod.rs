@@ -6,7 +6,14 @@ mod clock;
 mod connections;
 mod delete_flow;
 mod enumerate_flow;
+mod batch;
+mod cat;
+mod clock;
+mod connections;
+mod delay;
+mod diff;
 mod environ;
+mod fifo;
 mod filesystems;
 mod flow_logs;
 mod flow_results;
@@ -25,6 +32,7 @@ mod partitions;
 mod pslist;
 mod read_file;
 mod source;
+mod sequence;
 mod split_records;
 mod stat;
 mod unzip;
@@ -42,7 +50,14 @@ pub const PLUGINS: &[&Plugin] = &[
     &connections::PLUGIN,
     &delete_flow::PLUGIN,
     &enumerate_flow::PLUGIN,
+    &batch::PLUGIN,
+    &cat::PLUGIN,
+    &clock::PLUGIN,
+    &connections::PLUGIN,
+    &delay::PLUGIN,
+    &diff::PLUGIN,
     &environ::PLUGIN,
+    &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &flow_logs::PLUGIN,
     &flow_results::PLUGIN,
@@ -61,6 +76,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &pslist::PLUGIN,
     &read_file::PLUGIN,
     &source::PLUGIN,
+    &sequence::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
     &unzip::PLUGIN,

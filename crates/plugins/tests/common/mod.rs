@@ -4,6 +4,7 @@
 pub mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use plugins::host::QueryHost;
@@ -50,6 +51,19 @@ impl Sink for Rows {
 /// Runs a program with all rights.
 pub fn run(source: &str) -> Outcome {
     run_with(source, &[], Permissions::all())
+}
+
+/// Runs a program with all rights and stops it after a while.
+pub fn run_for(time: Duration, source: &str) -> Outcome {
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    let timer = std::thread::spawn(move || {
+        std::thread::sleep(time);
+        stop.cancel();
+    });
+    let outcome = run_in(World::of_process(), source, &[], Permissions::all(), cancel);
+    let _ = timer.join();
+    outcome
 }
 
 /// Runs a program with variables and rights.

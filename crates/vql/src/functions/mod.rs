@@ -1,5 +1,6 @@
 //! The functions that touch nothing outside: one file each, named as the function.
 
+mod alert;
 mod all;
 mod any;
 mod array;
@@ -74,6 +75,7 @@ use crate::call::Function;
 
 /// Every function of this folder, by name.
 pub const FUNCTIONS: &[&Function] = &[
+    &alert::FUNCTION,
     &all::FUNCTION,
     &any::FUNCTION,
     &array::FUNCTION,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::schema::Name;
 use crate::text::Text;
 use crate::value::Value;
-use crate::value::convert::{Number, as_text};
+use crate::value::convert::{self, Number, as_text};
 use crate::value::member::member;
 
 /// The element, byte, component or member that a key picks; NULL when there is none.
@@ -23,6 +23,8 @@ pub fn index(value: &Value, key: &Value) -> Value {
         (Value::Path(p), Some(at)) => {
             from_end(at, p.components.len()).map_or(Value::Null, |at| Value::Text(p.components[at].clone()))
         }
+        // Objects are asked by text: those that are maps have keys that were numbers.
+        (Value::Object(o), Some(_)) => o.member(&convert::to_text(key).to_str_lossy()).unwrap_or_default(),
         (_, Some(_)) => Value::Null,
         (_, None) => match as_text(key) {
             Some(name) => member(value, &Name::new(&name.to_str_lossy())).unwrap_or_default(),
@@ -111,7 +113,6 @@ fn key_text(part: &[u8]) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::value::Value::{Bool, Int, Null};
-    use crate::value::convert;
 
     fn shown(v: &Value) -> String {
         convert::to_text(v).to_str_lossy().into_owned()
