@@ -28,6 +28,10 @@ mod pipe;
 mod rand;
 mod read_file;
 mod send_event;
+mod pskill;
+mod rand;
+mod read_file;
+mod rm;
 mod sleep;
 mod stat;
 mod sysinfo;
@@ -37,6 +41,7 @@ mod upload;
 mod upload_directory;
 mod uuid;
 mod whoami;
+mod write_file;
 
 use vql::call::Function;
 
@@ -73,6 +78,10 @@ pub const FUNCTIONS: &[&Function] = &[
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &send_event::FUNCTION,
+    &pskill::FUNCTION,
+    &rand::FUNCTION,
+    &read_file::FUNCTION,
+    &rm::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,
@@ -82,4 +91,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &upload_directory::FUNCTION,
     &uuid::FUNCTION,
     &whoami::FUNCTION,
+    &write_file::FUNCTION,
 ];

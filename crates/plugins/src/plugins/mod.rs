@@ -13,6 +13,7 @@ mod connections;
 mod delay;
 mod diff;
 mod environ;
+mod execve;
 mod fifo;
 mod filesystems;
 mod flow_logs;
@@ -39,6 +40,8 @@ mod unzip;
 mod uploads;
 mod users;
 mod watch_monitoring;
+mod write_csv;
+mod write_jsonl;
 
 use vql::call::Plugin;
 
@@ -57,6 +60,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &delay::PLUGIN,
     &diff::PLUGIN,
     &environ::PLUGIN,
+    &execve::PLUGIN,
     &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &flow_logs::PLUGIN,
@@ -83,4 +87,6 @@ pub const PLUGINS: &[&Plugin] = &[
     &uploads::PLUGIN,
     &users::PLUGIN,
     &watch_monitoring::PLUGIN,
+    &write_csv::PLUGIN,
+    &write_jsonl::PLUGIN,
 ];
