@@ -4,9 +4,9 @@
 
 pub mod accessor;
 pub mod artifact;
-pub mod collection;
 mod beside;
 mod caching;
+pub mod collection;
 mod command;
 mod fan_out;
 pub mod functions;
@@ -15,13 +15,12 @@ mod handle;
 pub mod host;
 mod machine;
 pub mod net;
-pub mod plugins;
-pub mod server;
 mod period;
 pub mod plugins;
 mod relay;
 mod row_file;
 mod row_window;
+pub mod server;
 mod text;
 pub mod throttle;
 pub mod world;

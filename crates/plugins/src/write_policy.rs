@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use vql::call::Error;
+use vql::scope::Scope;
 use vql::text::Text;
 
 use crate::accessor;
@@ -35,11 +36,11 @@ pub fn mode_of(permissions: &str) -> u32 {
 }
 
 /// The file that text names, read as the accessor `file` reads it.
-pub fn destination(name: &Text) -> Result<PathBuf, Error> {
+pub fn destination(scope: &Scope<'_>, name: &Text) -> Result<PathBuf, Error> {
     if name.is_empty() {
         return Err("the file has no name".into());
     }
-    Ok(accessor::host_path(&accessor::find("file")?.parse(name)))
+    Ok(accessor::host_path(&accessor::find(scope, "file")?.parse(name)))
 }
 
 /// Where queries may write: everywhere, or beneath some directories.

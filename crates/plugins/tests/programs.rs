@@ -60,7 +60,7 @@ fn what_cannot_be_started_is_a_row() {
     assert_eq!(outcome.log, ["execve: Running external command [/no/such a b]"]);
     for (call, line) in [
         ("argv=[]", "execve: no argv to run"),
-        ("argv='true', secret='s'", "execve: there are no secrets on this server: give argv, env and cwd"),
+        ("argv='true', secret='s'", "execve: there are no secrets for programs: give argv, env and cwd"),
     ] {
         let outcome = run(&format!("SELECT * FROM execve({call})"));
         assert_eq!((&*outcome.rows, &*outcome.log), ("[]", &[line.to_owned()][..]));

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Outcome, run_until, run_with};
+use common::{Outcome, run_in, run_with};
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
 use vql::cancel::Cancel;
@@ -69,7 +69,7 @@ fn the_configuration_keeps_writers_in_their_place() {
     let run = |source: &str| {
         let world = World { writes: policy.clone(), ..World::of_process() };
         let env = [("D", dir.path().to_str().unwrap())];
-        run_until(&Cancel::new(), source, &env, Permissions::all(), world)
+        run_in(world, source, &env, Permissions::all(), Cancel::new())
     };
     for bad in ["/a", "/allowed/../a", "/allowed/out/a", "/allowedly/a"] {
         let path = format!("D + '{bad}'");
@@ -139,7 +139,7 @@ fn a_file_of_rows_grows_while_the_query_runs() {
     });
     let env = [("D", dir.path().to_str().unwrap())];
     let query = "SELECT * FROM write_csv(filename=D + '/c', query={ SELECT count() AS N FROM clock(ms=50) })";
-    run_until(&cancel, query, &env, Permissions::all(), World::of_process());
+    run_in(World::of_process(), query, &env, Permissions::all(), cancel);
     timer.join().unwrap();
     assert!(fs::read_to_string(dir.path().join("c")).unwrap().starts_with("N\n1\n2\n"));
 }

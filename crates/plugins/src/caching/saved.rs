@@ -12,7 +12,7 @@ use vql::text::Text;
 use vql::value::Value;
 
 use crate::accessor::{self, Target};
-use crate::world::World;
+use crate::world::{Surroundings, World};
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 64 << 20;
@@ -40,9 +40,9 @@ impl Saved {
         if !context.permissions.has(Permission::FilesystemWrite) {
             return Err("PermissionDenied: Permission denied: [FILESYSTEM_WRITE]".into());
         }
-        let accessor = accessor::find("file")?;
+        let accessor = accessor::find(args.scope, "file")?;
         let target = Target { accessor, path: accessor.parse(&name).into() };
-        let world = args.scope.world::<Arc<World>>().ok_or("this host has no files")?.clone();
+        let world = Surroundings::of(args.scope)?.world.clone();
         Ok(Some(Saved { who: args.signature.name, target, world, host: context.host.clone() }))
     }
 

@@ -4,18 +4,16 @@ mod artifact_delete;
 mod artifact_set;
 mod artifact_set_metadata;
 mod atexit;
+mod background;
+mod cache;
 mod cancel_flow;
 mod collect_client;
 mod compress;
 mod copy;
 mod environ;
 mod expand;
-mod get_flow;
-mod background;
-mod cache;
-mod environ;
-mod expand;
 mod generate;
+mod get_flow;
 mod getpid;
 mod hash;
 mod info;
@@ -25,13 +23,11 @@ mod now;
 mod parse_xml;
 mod parse_yaml;
 mod pipe;
-mod rand;
-mod read_file;
-mod send_event;
 mod pskill;
 mod rand;
 mod read_file;
 mod rm;
+mod send_event;
 mod sleep;
 mod stat;
 mod sysinfo;
@@ -54,18 +50,16 @@ pub const FUNCTIONS: &[&Function] = &[
     &artifact_set::FUNCTION,
     &artifact_set_metadata::FUNCTION,
     &atexit::FUNCTION,
+    &background::FUNCTION,
+    &cache::FUNCTION,
     &cancel_flow::FUNCTION,
     &collect_client::FUNCTION,
     &compress::FUNCTION,
     &copy::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
-    &get_flow::FUNCTION,
-    &background::FUNCTION,
-    &cache::FUNCTION,
-    &environ::FUNCTION,
-    &expand::FUNCTION,
     &generate::FUNCTION,
+    &get_flow::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
@@ -75,13 +69,11 @@ pub const FUNCTIONS: &[&Function] = &[
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
     &pipe::FUNCTION,
-    &rand::FUNCTION,
-    &read_file::FUNCTION,
-    &send_event::FUNCTION,
     &pskill::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
     &rm::FUNCTION,
+    &send_event::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,

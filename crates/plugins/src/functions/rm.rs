@@ -30,7 +30,7 @@ pub const FUNCTION: Function = Function {
 
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let name = args.text(0)?;
-    match World::of(args.scope)?.writes.remove(&destination(&name)?) {
+    match World::of(args.scope)?.writes.remove(&destination(args.scope, &name)?) {
         Ok(()) => Ok(Value::Bool(true)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Value::Bool(false)),
         Err(e) => Err(Error::new(format!("{}: {}", name.to_str_lossy(), reason(&e)))),

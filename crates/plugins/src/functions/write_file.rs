@@ -45,7 +45,7 @@ pub const FUNCTION: Function = Function {
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let data = args.text(DATA)?;
     let dest = args.text(DEST)?;
-    let path = destination(&dest)?;
+    let path = destination(args.scope, &dest)?;
     let mode = match args.string(PERMISSIONS)? {
         permissions if permissions.is_empty() => None,
         permissions => Some(mode_of(&permissions)),

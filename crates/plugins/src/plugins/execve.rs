@@ -82,7 +82,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 
 fn call(args: &Args<'_>) -> Result<Call, Error> {
     if args.optional_text(SECRET)?.is_some_and(|secret| !secret.is_empty()) {
-        return Err("there are no secrets on this server: give argv, env and cwd".into());
+        return Err("there are no secrets for programs: give argv, env and cwd".into());
     }
     let argv: Vec<Vec<u8>> = args.text_list(ARGV)?.iter().map(|arg| arg.to_vec()).collect();
     if argv.is_empty() {

@@ -2,16 +2,14 @@
 
 mod artifact;
 mod artifact_definitions;
-mod clock;
-mod connections;
-mod delete_flow;
-mod enumerate_flow;
 mod batch;
 mod cat;
 mod clock;
 mod connections;
 mod delay;
+mod delete_flow;
 mod diff;
+mod enumerate_flow;
 mod environ;
 mod execve;
 mod fifo;
@@ -32,8 +30,8 @@ mod parse_records_with_regex;
 mod partitions;
 mod pslist;
 mod read_file;
-mod source;
 mod sequence;
+mod source;
 mod split_records;
 mod stat;
 mod unzip;
@@ -49,16 +47,14 @@ use vql::call::Plugin;
 pub const PLUGINS: &[&Plugin] = &[
     &artifact::PLUGIN,
     &artifact_definitions::PLUGIN,
-    &clock::PLUGIN,
-    &connections::PLUGIN,
-    &delete_flow::PLUGIN,
-    &enumerate_flow::PLUGIN,
     &batch::PLUGIN,
     &cat::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
     &delay::PLUGIN,
+    &delete_flow::PLUGIN,
     &diff::PLUGIN,
+    &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
     &execve::PLUGIN,
     &fifo::PLUGIN,
@@ -79,8 +75,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &partitions::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
-    &source::PLUGIN,
     &sequence::PLUGIN,
+    &source::PLUGIN,
     &split_records::PLUGIN,
     &stat::PLUGIN,
     &unzip::PLUGIN,
