@@ -11,6 +11,11 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use vql::call::Error;
+use vql::scope::Scope;
+use vql::text::Text;
+
+use crate::accessor;
 
 /// The mode of files that queries make, unless they ask for another.
 pub const DEFAULT_MODE: u32 = 0o600;
@@ -20,6 +25,23 @@ const DIRECTORY_MODE: u32 = 0o700;
 
 /// The deepest path below an allowed directory.
 const MAX_COMPONENTS: usize = 256;
+
+/// The mode that an argument asks for: `x`, it may be run; `r`, it may only be read.
+pub fn mode_of(permissions: &str) -> u32 {
+    match (permissions.contains('x'), permissions.contains('r')) {
+        (true, _) => 0o700,
+        (false, true) => 0o400,
+        (false, false) => DEFAULT_MODE,
+    }
+}
+
+/// The file that text names, read as the accessor `file` reads it.
+pub fn destination(scope: &Scope<'_>, name: &Text) -> Result<PathBuf, Error> {
+    if name.is_empty() {
+        return Err("the file has no name".into());
+    }
+    Ok(accessor::host_path(&accessor::find(scope, "file")?.parse(name)))
+}
 
 /// Where queries may write: everywhere, or beneath some directories.
 #[derive(Clone, Debug, Default)]

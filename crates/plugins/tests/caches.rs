@@ -51,7 +51,8 @@ fn a_cache_outlives_its_program_in_a_file() {
     let env = [("F", file.to_str().unwrap())];
     let query = |value: &str| format!("SELECT cache(func={value}, key='k', filename=F) AS X FROM scope()");
     let run = |query: &str| run_with(query, &env, Permissions::all()).rows;
-    assert_eq!(run(&query("dict(a=1)")), r#"[{"X":{"a":1}}]"#);
+    let first = run_with(&query("dict(a=1)"), &env, Permissions::all());
+    assert_eq!(first.rows, r#"[{"X":{"a":1}}]"#, "{:?}", first.log);
     assert_eq!(run(&query("2")), r#"[{"X":{"a":1}}]"#);
     std::fs::write(&file, "nonsense\n").unwrap();
     assert_eq!(run(&query("3")), r#"[{"X":3}]"#);

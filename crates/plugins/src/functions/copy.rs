@@ -1,8 +1,5 @@
 //! `copy(filename=, accessor=, dest=, …)`: a file, whatever it is read from, as a file of the host.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Example, Function, FunctionBody, OnError, Signature, Type};
 use vql::permission::Permission;
@@ -10,7 +7,7 @@ use vql::value::Value;
 
 use crate::accessor::{self, copy_all};
 use crate::world::World;
-use crate::write_policy::{DEFAULT_MODE, Existing};
+use crate::write_policy::{Existing, destination, mode_of};
 
 const FILENAME: usize = 0;
 const ACCESSOR: usize = 1;
@@ -50,20 +47,11 @@ pub const FUNCTION: Function = Function {
     run: FunctionBody::Plain(run),
 };
 
-/// The mode that `permissions=` asks for.
-pub fn mode(permissions: &str) -> u32 {
-    match (permissions.contains('x'), permissions.contains('r')) {
-        (true, _) => 0o700,
-        (false, true) => 0o400,
-        (false, false) => DEFAULT_MODE,
-    }
-}
-
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let target = accessor::resolve(args, FILENAME, ACCESSOR)?;
     let dest = args.text(DEST)?;
-    let path = Path::new(std::ffi::OsStr::from_bytes(&dest));
-    let mode = mode(&args.string(PERMISSIONS)?);
+    let path = destination(args.scope, &dest)?;
+    let mode = mode_of(&args.string(PERMISSIONS)?);
     let mut from = target.open(args.scope).map_err(|e| target.failure(&e))?;
     let writes = &World::of(args.scope)?.writes;
     let failed = |e: std::io::Error| Error::new(format!("{}: {}", dest.to_str_lossy(), accessor::reason(&e)));
@@ -73,10 +61,10 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         writes.create_dir_all(parent).map_err(failed)?;
     }
     if args.bool(APPEND) {
-        let mut to = writes.open(path, Existing::Append, mode).map_err(failed)?;
+        let mut to = writes.open(&path, Existing::Append, mode).map_err(failed)?;
         copy_all(args.scope.cancel(), &mut *from, &mut to).map_err(failed)?;
     } else {
-        let mut to = writes.replace(path, Some(mode)).map_err(failed)?;
+        let mut to = writes.replace(&path, Some(mode)).map_err(failed)?;
         copy_all(args.scope.cancel(), &mut *from, &mut to).map_err(failed)?;
         to.finish().map_err(failed)?;
     }

@@ -30,8 +30,10 @@ mod parse_xml;
 mod parse_yaml;
 mod pipe;
 mod plist;
+mod pskill;
 mod rand;
 mod read_file;
+mod rm;
 mod rm_server_monitoring;
 mod secret_add;
 mod secret_modify;
@@ -46,6 +48,7 @@ mod upload;
 mod upload_directory;
 mod uuid;
 mod whoami;
+mod write_file;
 
 use vql::call::Function;
 
@@ -69,9 +72,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &environ::FUNCTION,
     &expand::FUNCTION,
     &generate::FUNCTION,
+    &geoip::FUNCTION,
     &get_flow::FUNCTION,
     &get_server_monitoring::FUNCTION,
-    &geoip::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
@@ -84,8 +87,10 @@ pub const FUNCTIONS: &[&Function] = &[
     &parse_yaml::FUNCTION,
     &pipe::FUNCTION,
     &plist::FUNCTION,
+    &pskill::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,
+    &rm::FUNCTION,
     &rm_server_monitoring::FUNCTION,
     &secret_add::FUNCTION,
     &secret_modify::FUNCTION,
@@ -100,4 +105,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &upload_directory::FUNCTION,
     &uuid::FUNCTION,
     &whoami::FUNCTION,
+    &write_file::FUNCTION,
 ];

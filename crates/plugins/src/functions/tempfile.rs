@@ -11,6 +11,7 @@ use vql::permission::Permission;
 use vql::value::Value;
 
 use crate::world::World;
+use crate::write_policy::mode_of;
 
 const DATA: usize = 0;
 const EXTENSION: usize = 1;
@@ -46,12 +47,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
     if extension.contains(['/', '\0']) {
         return Err("extension should be a part of a name".into());
     }
-    let permissions = args.string(PERMISSIONS)?;
-    let mode = match (permissions.contains('x'), permissions.contains('r')) {
-        (true, _) => 0o700,
-        (false, true) => 0o400,
-        (false, false) => 0o600,
-    };
+    let mode = mode_of(&args.string(PERMISSIONS)?);
     let failed = |e: std::io::Error| Error::new(crate::accessor::reason(&e));
     let mut file = tempfile::Builder::new()
         .prefix("tmp")

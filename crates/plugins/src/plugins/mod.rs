@@ -11,6 +11,7 @@ mod delete_flow;
 mod diff;
 mod enumerate_flow;
 mod environ;
+mod execve;
 mod fifo;
 mod filesystems;
 mod flow_logs;
@@ -41,6 +42,8 @@ mod unzip;
 mod uploads;
 mod users;
 mod watch_monitoring;
+mod write_csv;
+mod write_jsonl;
 
 use vql::call::Plugin;
 
@@ -57,6 +60,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &diff::PLUGIN,
     &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
+    &execve::PLUGIN,
     &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &flow_logs::PLUGIN,
@@ -87,4 +91,6 @@ pub const PLUGINS: &[&Plugin] = &[
     &uploads::PLUGIN,
     &users::PLUGIN,
     &watch_monitoring::PLUGIN,
+    &write_csv::PLUGIN,
+    &write_jsonl::PLUGIN,
 ];
