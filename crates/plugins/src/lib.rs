@@ -5,6 +5,7 @@
 pub mod accessor;
 pub mod artifact;
 pub mod collection;
+mod events;
 pub mod functions;
 mod glob;
 pub mod host;

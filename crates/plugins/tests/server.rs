@@ -10,6 +10,7 @@ use plugins::artifact::repository::Repository;
 use plugins::server::Server;
 use plugins::world::World;
 use store::DataDir;
+use store::event::{Event, Position};
 use vql::cancel::Cancel;
 use vql::permission::{Permission, Permissions};
 
@@ -31,7 +32,7 @@ impl TestServer {
         let server = Arc::new(Server {
             flows: data.flows(files.clone()).unwrap(),
             files,
-            events: Arc::new(data.events().unwrap()),
+            events: Arc::new(data.events(Default::default()).unwrap()),
             audit: Arc::new(data.audit().unwrap()),
             running: Default::default(),
             stopping: Cancel::new(),
@@ -289,11 +290,9 @@ fn an_artifact_that_calls_itself_ends() {
 fn the_end_of_a_collection_is_an_event() {
     let server = TestServer::new();
     server.define(NUMBERS);
-    let watch = server.server.events.subscribe("System.Flow.Completion").unwrap();
+    let mut watch = server.server.events.subscribe("System.Flow.Completion", &Position::Newest).unwrap();
     let id = server.collect("artifacts='Custom.Numbers'");
-    let store::event::Event::Row(row) = watch.recv_timeout(Duration::from_secs(10)) else {
-        panic!("no event")
-    };
+    let Event::Row(_, row) = watch.recv_timeout(Duration::from_secs(10)) else { panic!("no event") };
     let row: serde_json::Value = serde_json::from_slice(&row).unwrap();
     assert_eq!((row["FlowId"].as_str(), row["ClientId"].as_str()), (Some(id.as_str()), Some("server")));
 }

@@ -3,12 +3,10 @@
 //! `service` holds the calls, `run` runs one `Query` on a thread of its own, `packet` packs its rows into
 //! responses, `missing` answers for methods that are not built.
 
-mod events;
 mod missing;
 mod packet;
 mod run;
 mod server;
 mod service;
 
-pub use events::QueueEvents;
 pub use server::{MAX_QUERIES, Server, find_user, serve};

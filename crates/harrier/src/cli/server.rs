@@ -5,17 +5,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use parking_lot::Mutex;
 use plugins::artifact::repository::Repository;
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
-use query::{QueueEvents, Server};
+use query::Server;
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
 use store::DataDir;
+use store::event::Retention;
 use tokio::sync::Semaphore;
 use vql::cancel::Cancel;
 use vql::value::Value;
@@ -100,7 +102,7 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> 
 
 /// What the API's calls share.
 fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
-    let events = Arc::new(dir.events()?);
+    let events = Arc::new(dir.events(retention(&loaded.config))?);
     // A configuration made elsewhere names its own place for records: users granted there count as well.
     let named = config::data_dir(&loaded.config).ok().filter(|named| named.path() != dir.path());
     let mut users = vec![dir.users()?];
@@ -127,7 +129,6 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     let surroundings = World::of_process();
     let world = World {
         writes: write_policy(&loaded.config, &surroundings),
-        events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
         artifacts: Repository::with(dir.definitions()?),
         server: Some(kept),
@@ -145,6 +146,16 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         config: public_config(&loaded.config),
         running: Arc::new(Semaphore::new(query::MAX_QUERIES)),
     })
+}
+
+/// How long events are kept: for ever, unless the configuration says otherwise.
+fn retention(config: &ServerConfig) -> Retention {
+    let Some(events) = &config.events else { return Retention::default() };
+    let day = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    Retention {
+        max_age: Some(events.max_age_days).filter(|days| *days > 0).map(day),
+        max_bytes: Some(events.max_bytes).filter(|bytes| *bytes > 0),
+    }
 }
 
 /// Where queries may write: with `security.allowed_file_accessor_prefix`, only there and among temporary files.

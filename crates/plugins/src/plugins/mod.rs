@@ -4,6 +4,7 @@ mod artifact;
 mod artifact_definitions;
 mod clock;
 mod connections;
+mod delete_events;
 mod delete_flow;
 mod enumerate_flow;
 mod environ;
@@ -16,6 +17,7 @@ mod help;
 mod http_client;
 mod info;
 mod interfaces;
+mod monitoring;
 mod netstat;
 mod parse_csv;
 mod parse_jsonl;
@@ -40,6 +42,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &artifact_definitions::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
+    &delete_events::PLUGIN,
     &delete_flow::PLUGIN,
     &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
@@ -52,6 +55,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &http_client::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
+    &monitoring::PLUGIN,
     &netstat::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
