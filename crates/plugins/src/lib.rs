@@ -9,6 +9,7 @@ mod binary;
 mod caching;
 pub mod collection;
 mod command;
+mod events;
 mod fan_out;
 pub mod functions;
 mod glob;

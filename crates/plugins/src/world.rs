@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use vql::call::Error;
@@ -15,18 +14,6 @@ use crate::net::Network;
 use crate::net::secrets::Secrets;
 use crate::server::Server;
 use crate::write_policy::WritePolicy;
-
-/// Event queues, as far as queries use them (`watch_monitoring()`).
-pub trait Events: Send + Sync {
-    /// Listens to a queue from now on.
-    fn subscribe(&self, queue: &str) -> Result<Box<dyn Subscription>, Error>;
-}
-
-/// A listener on one queue.
-pub trait Subscription: Send {
-    /// The next row (a JSON object), `None` when the time is over; an error ends the listening.
-    fn next(&mut self, wait: Duration) -> Result<Option<Arc<[u8]>>, Error>;
-}
 
 /// Looks up the rights of a user; `None` if there is no such user.
 pub type Rights = Arc<dyn Fn(&str) -> Option<Permissions> + Send + Sync>;
@@ -42,7 +29,6 @@ pub struct World {
     pub writes: WritePolicy,
     /// When the server started.
     pub started: Option<jiff::Timestamp>,
-    pub events: Option<Arc<dyn Events>>,
     /// The rights of a user, for `query(runas=)`.
     pub rights_of: Option<Rights>,
     /// The artifacts that queries can call.

@@ -12,6 +12,7 @@ use plugins::monitoring::Monitor;
 use plugins::server::Server;
 use plugins::world::World;
 use store::DataDir;
+use store::event::{Event, Position};
 use vql::cancel::Cancel;
 use vql::permission::{Permission, Permissions};
 
@@ -39,7 +40,7 @@ impl TestServer {
         let server = Arc::new(Server {
             flows: data.flows(files.clone()).unwrap(),
             files,
-            events: Arc::new(data.events().unwrap()),
+            events: Arc::new(data.events(Default::default()).unwrap()),
             audit: Arc::new(data.audit().unwrap()),
             running: Default::default(),
             monitoring: data.monitoring().unwrap(),
@@ -306,11 +307,9 @@ fn an_artifact_that_calls_itself_ends() {
 fn the_end_of_a_collection_is_an_event() {
     let server = TestServer::new();
     server.define(NUMBERS);
-    let watch = server.server.events.subscribe("System.Flow.Completion").unwrap();
+    let mut watch = server.server.events.subscribe("System.Flow.Completion", &Position::Newest).unwrap();
     let id = server.collect("artifacts='Custom.Numbers'");
-    let store::event::Event::Row(row) = watch.recv_timeout(Duration::from_secs(10)) else {
-        panic!("no event")
-    };
+    let Event::Row(_, row) = watch.recv_timeout(Duration::from_secs(10)) else { panic!("no event") };
     let row: serde_json::Value = serde_json::from_slice(&row).unwrap();
     assert_eq!((row["FlowId"].as_str(), row["ClientId"].as_str()), (Some(id.as_str()), Some("server")));
 }
@@ -319,9 +318,9 @@ const TICKS: &str = "name: Custom.Ticks\ntype: SERVER_EVENT\nparameters:\n  - na
 
 /// The next row that a queue gets, as JSON.
 #[track_caller]
-fn next_row(watch: &store::event::Subscription) -> serde_json::Value {
+fn next_row(watch: &mut store::event::Subscription) -> serde_json::Value {
     match watch.recv_timeout(Duration::from_secs(20)) {
-        store::event::Event::Row(row) => serde_json::from_slice(&row).unwrap(),
+        Event::Row(_, row) => serde_json::from_slice(&row).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -330,15 +329,15 @@ fn next_row(watch: &store::event::Subscription) -> serde_json::Value {
 fn event_artifacts_run_change_and_stop() {
     let server = TestServer::new();
     server.define(TICKS);
-    let watch = server.server.events.subscribe("Custom.Ticks").unwrap();
+    let mut watch = server.server.events.subscribe("Custom.Ticks", &Position::Newest).unwrap();
     server.rows("SELECT add_server_monitoring(artifact='Custom.Ticks') FROM scope()");
-    let first = next_row(&watch);
+    let first = next_row(&mut watch);
     assert_eq!(first["Word"], "a");
     assert!(first["_ts"].is_i64());
     server.rows(
         "SELECT add_server_monitoring(artifact='Custom.Ticks', parameters=dict(Word='b')) FROM scope()",
     );
-    while next_row(&watch)["Word"] != "b" {}
+    while next_row(&mut watch)["Word"] != "b" {}
     assert_eq!(
         server.rows("SELECT get_server_monitoring().specs[0].parameters.env[0].value AS V FROM scope()"),
         r#"[{"V":"b"}]"#
@@ -352,13 +351,16 @@ fn an_event_artifact_that_ends_is_started_again_and_says_so() {
     let server = TestServer::new();
     server
         .define("name: Custom.Short\ntype: SERVER_EVENT\nsources:\n  - query: SELECT 1 AS X FROM scope()\n");
-    let rows = server.server.events.subscribe("Custom.Short").unwrap();
-    let logs = server.server.events.subscribe(plugins::monitoring::LOGS).unwrap();
+    let mut rows = server.server.events.subscribe("Custom.Short", &Position::Newest).unwrap();
+    let mut logs = server.server.events.subscribe(plugins::monitoring::LOGS, &Position::Newest).unwrap();
     server.rows("SELECT add_server_monitoring(artifact='Custom.Short') FROM scope()");
-    assert_eq!((next_row(&rows)["X"].clone(), next_row(&rows)["X"].clone()), (1.into(), 1.into()));
-    let line = next_row(&logs);
+    assert_eq!((next_row(&mut rows)["X"].clone(), next_row(&mut rows)["X"].clone()), (1.into(), 1.into()));
+    let line = next_row(&mut logs);
     assert_eq!(line["message"], "the query ended; it starts again in 1 s");
     assert_eq!(line["artifact"], "Custom.Short");
+    let logged =
+        server.rows("SELECT level FROM monitoring_logs(client_id='server', artifact='Custom.Short') LIMIT 1");
+    assert_eq!(logged, r#"[{"level":"ERROR"}]"#);
 }
 
 #[test]
@@ -368,4 +370,21 @@ fn only_event_artifacts_can_be_monitored() {
     let outcome = server
         .run_as("SELECT add_server_monitoring(artifact='Custom.Numbers') FROM scope()", Permissions::all());
     assert_eq!(outcome.log, ["add_server_monitoring: Custom.Numbers is of type SERVER, not SERVER_EVENT"]);
+}
+
+#[test]
+fn stored_events_are_read_back_by_time_and_row() {
+    let server = TestServer::new();
+    for n in 0..3 {
+        server.rows(&format!("SELECT send_event(artifact='Custom.Q', row=dict(N={n})) FROM scope()"));
+    }
+    assert_eq!(
+        server.rows("SELECT N, _Sender FROM source(artifact='Custom.Q', start_row=1, count=1)"),
+        r#"[{"N":1,"_Sender":"fred"}]"#
+    );
+    assert_eq!(server.rows("SELECT N FROM source(artifact='Custom.Q', end_time=now() - 100)"), "[]");
+    assert_eq!(
+        server.rows("LET ArtifactName = 'Custom.Q' LET StartTime = timestamp(epoch=now() - 100) SELECT N FROM source()"),
+        r#"[{"N":0},{"N":1},{"N":2}]"#
+    );
 }

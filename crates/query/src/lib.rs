@@ -3,7 +3,6 @@
 //! `service` holds the calls, `run` runs one `Query` on a thread of its own, `packet` packs its rows into
 //! responses, `missing` answers for methods that are not built.
 
-mod events;
 mod missing;
 mod packet;
 mod run;
@@ -11,6 +10,5 @@ mod secrets;
 mod server;
 mod service;
 
-pub use events::QueueEvents;
 pub use secrets::StoredSecrets;
 pub use server::{MAX_QUERIES, Server, find_user, serve};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::audit::AuditLog;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
-use crate::event::EventStore;
+use crate::event::{EventStore, Retention};
 use crate::file_store::FileStore;
 use crate::flow::Flows;
 use crate::monitoring::MonitoringTable;
@@ -51,8 +51,8 @@ impl DataDir {
     }
 
     /// The event queues; only one process can have them open.
-    pub fn events(&self) -> Result<EventStore> {
-        EventStore::open(self.root.join("events"))
+    pub fn events(&self, retention: Retention) -> Result<EventStore> {
+        EventStore::open(self.root.join("events"), retention)
     }
 
     /// The artifact definitions that owners wrote.
@@ -112,7 +112,7 @@ mod tests {
         let data = DataDir::open(dir.path().join("data")).unwrap();
         assert!(data.users().unwrap().list().unwrap().is_empty());
         assert!(!data.revocations().is_revoked("1", "2"));
-        assert!(data.events().unwrap().queues().unwrap().is_empty());
+        assert!(data.events(Retention::default()).unwrap().queues().unwrap().is_empty());
         assert!(data.files().unwrap().read_at(&["a"], 0, 1).is_err());
         data.audit().unwrap().flush().unwrap();
     }

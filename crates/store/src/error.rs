@@ -32,6 +32,14 @@ pub enum Error {
     RowTooLong { line: usize, limit: usize },
     #[error("the rows take more than {limit} bytes together, send them in smaller parts")]
     BatchTooLong { limit: usize },
+    #[error("the cursor {cursor:?} cannot be used for {queue}: {why}")]
+    CursorInvalid { cursor: String, queue: String, why: &'static str },
+    #[error("{count} rows of {queue} are no longer stored, going on with row {oldest}")]
+    RowsGone { queue: String, count: u64, oldest: u64 },
+    #[error("rows {first} to {last} are left out, {path} cannot be read: {source}", path = path.display())]
+    RowsUnreadable { first: u64, last: u64, path: PathBuf, source: io::Error },
+    #[error("{path} begins with the same row as another file beside it, keep one of them", path = path.display())]
+    SegmentTwice { path: PathBuf },
     #[error("the writer of {what} has stopped, restart the server")]
     WriterStopped { what: &'static str },
     #[error("the audit log cannot keep up, try again later")]

@@ -1,7 +1,17 @@
-//! Event queues: rows are appended durably and handed to everyone watching the queue.
+//! Event queues: rows are appended durably, handed to everyone watching the queue, and can be read back.
 //!
-//! A queue is named like the artifact whose rows it carries; its rows lie in `events/<queue>/<day>.jsonl`.
-//! An append returns once the rows are on disk. Source: the gRPC reference, section 3.2.
+//! A queue is named like the artifact whose rows it carries. Each stored row has a number, counted per queue from
+//! 1 on. Rows lie in *segments*, files of consecutive rows that are named by the number of the first:
+//!
+//! ```text
+//! events/<queue>/.incarnation                            random, part of every cursor   [cursor]
+//! events/<queue>/0000000000000001_2026-09-30.jsonl.zst   sealed: compressed, with index [sealed]
+//! events/<queue>/0000000000052001_2026-10-01.jsonl       the one appended to: plain     [plain]
+//! ```
+//!
+//! An append returns once the rows are on disk. A segment is finished when the day (UTC) is over or it is large, and
+//! then sealed in the background; `recover` tells what is done about a process that was killed meanwhile.
+//! Source: the gRPC reference, section 3.2.
 //!
 //! All calls block; watchers are meant for threads that may.
 
@@ -11,98 +21,138 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::data_dir::create_private_dir;
-use crate::encode;
 use crate::error::{Error, Result};
 
+mod cursor;
+mod delete;
 mod hub;
-mod log;
+mod keeper;
+mod plain;
+mod queue;
+mod reader;
+mod recover;
 mod row;
+pub mod sealed;
+mod segment;
+mod shared;
+mod subscription;
 mod writer;
 
-pub use hub::{Event, Subscription};
+pub use cursor::{Period, Position};
+pub use delete::Removed;
+pub use reader::Reader;
 pub use row::{MAX_BATCH, MAX_ROW, Row, parse_jsonl, parse_rows};
+pub use shared::Retention;
+pub use subscription::{Event, Subscription};
+
+use shared::{Limits, Shared};
 
 /// The queue that state-changing actions are reported to.
 pub const AUDIT_QUEUE: &str = "Server.Audit.Logs";
 
-/// The longest queue name.
-const MAX_QUEUE_NAME: usize = 128;
-
 /// The event queues of a data directory.
-#[derive(Debug)]
 pub struct EventStore {
-    dir: PathBuf,
-    hub: Arc<hub::Hub>,
+    shared: Arc<Shared>,
     sender: Option<writer::Sender>,
-    writer: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     /// Held for as long as the store is open: two writers would tear each other's lines.
     _lock: File,
 }
 
 impl EventStore {
-    /// Opens the queues below `dir`, cuts off lines that a crash left half-written, and starts the writer.
-    pub fn open(dir: PathBuf) -> Result<Self> {
+    /// Opens the queues below `dir`, makes good what a killed process left, and starts writing.
+    pub fn open(dir: PathBuf, retention: Retention) -> Result<Self> {
+        Self::open_with(dir, retention, Limits::default())
+    }
+
+    fn open_with(dir: PathBuf, retention: Retention, limits: Limits) -> Result<Self> {
         create_private_dir(&dir)?;
         let path = dir.join(".lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(Error::io("open", &path))?;
         lock.try_lock().map_err(|_| Error::InUse { path: dir.clone() })?;
-        log::heal(&dir)?;
-        let hub = Arc::<hub::Hub>::default();
-        let (sender, writer) = writer::start(log::Logs::new(dir.clone()), hub.clone())?;
-        Ok(Self { dir, hub, sender: Some(sender), writer: Some(writer), _lock: lock })
+        let shared = Arc::new(Shared::open(dir, retention, limits)?);
+        let (keeper, keeping) = keeper::start(shared.clone())?;
+        let (sender, writing) = writer::start(shared.clone(), keeper)?;
+        Ok(Self { shared, sender: Some(sender), threads: vec![writing, keeping], _lock: lock })
     }
 
     /// Stores rows and hands them to watchers; returns once they are on disk.
     pub fn append(&self, queue: &str, rows: Vec<Row>) -> Result<()> {
-        let name = check_queue(queue)?;
+        let queue = self.shared.queue(queue)?;
+        if let Some(line) = rows.iter().position(|row| row.contains(&b'\n') || row.len() > MAX_ROW) {
+            return Err(Error::RowInvalid { line: line + 1, source: None });
+        }
         if rows.is_empty() {
             return Ok(());
         }
-        let Some(sender) = &self.sender else { return Err(Error::WriterStopped { what: "events" }) };
-        sender.append(writer::Batch { queue: queue.to_owned(), file_name: name, rows })
+        self.sender()?.append(writer::Batch { queue, rows })
     }
 
-    /// Hands rows to watchers without storing them.
+    /// Hands rows to watchers without storing them. They have no number, and a watcher that is too slow loses them.
     pub fn publish(&self, queue: &str, rows: &[Row]) -> Result<()> {
-        check_queue(queue)?;
-        self.hub.publish(queue, rows);
+        if let Some(queue) = self.shared.find(queue)? {
+            queue.watchers.push(None, rows);
+        }
         Ok(())
     }
 
-    /// Watches a queue from now on.
-    pub fn subscribe(&self, queue: &str) -> Result<Subscription> {
-        check_queue(queue)?;
-        Ok(self.hub.subscribe(queue, hub::Limits::default()))
+    /// Watches a queue: the rows stored behind a position, then those that come.
+    pub fn subscribe(&self, queue: &str, from: &Position) -> Result<Subscription> {
+        Subscription::new(self.shared.queue(queue)?, from, hub::Limits::default())
+    }
+
+    /// Reads the rows of a period that are stored behind a position and were appended before this call.
+    pub fn read(&self, queue: &str, from: &Position, period: Period) -> Result<Reader> {
+        let queue = self.shared.queue(queue)?;
+        let (next, end) = (queue.resolve(from)?, queue.next());
+        Ok(Reader::new(queue, next, end, period))
+    }
+
+    /// Removes the rows of a period, or tells which they are unless `really`; a report for each segment.
+    pub fn delete(&self, queue: &str, period: Period, really: bool) -> Result<Vec<Removed>> {
+        let Some(queue) = self.shared.find(queue)?.filter(|queue| queue.is_kept()) else {
+            return Ok(Vec::new());
+        };
+        if really {
+            self.sender()?.finish(queue.clone())?;
+        }
+        let segments = queue.with(|state| state.segments.clone());
+        let mut removed = Vec::new();
+        for (first, segment) in segments {
+            if !segment.is_sealed() && !really {
+                removed.extend(delete::from_plain(&queue, first, &segment, period));
+                continue;
+            }
+            keeper::seal_if_finished(&self.shared, &queue, first)?;
+            removed.extend(delete::from_sealed(&queue, first, period, really)?);
+        }
+        Ok(removed)
     }
 
     /// The names of all queues that ever stored a row.
     pub fn queues(&self) -> Result<Vec<String>> {
-        let mut names = log::queue_dirs(&self.dir)?.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        names.sort();
-        Ok(names)
+        let queues = self.shared.queues().into_iter().filter(|queue| queue.is_kept());
+        Ok(queues.map(|queue| queue.name.clone()).collect())
+    }
+
+    fn sender(&self) -> Result<&writer::Sender> {
+        self.sender.as_ref().ok_or(Error::WriterStopped { what: "events" })
     }
 }
 
 impl Drop for EventStore {
     fn drop(&mut self) {
-        // The writer ends when the last sender is gone, after it wrote what is waiting.
+        // The writer ends when the last sender is gone, after it wrote what is waiting; then so does the keeper.
         self.sender = None;
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
+        self.shared.stop();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
         }
-        self.hub.close();
+        for queue in self.shared.queues() {
+            queue.watchers.close();
+        }
     }
-}
-
-/// Gives the directory name of a queue, or says why there can be no queue of that name.
-fn check_queue(name: &str) -> Result<String> {
-    let fits = name.len() <= MAX_QUEUE_NAME && !name.chars().any(char::is_control) && name.trim() == name;
-    fits.then(|| encode::file_name(name)).flatten().ok_or_else(|| Error::NameInvalid {
-        what: "queue name",
-        name: name.to_owned(),
-        rule: "1 to 128 bytes without control characters or outer blanks",
-    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! DIR/users/<name>.json          one record per user          [user]
 //! DIR/revoked.json               certificates that lost trust [revocation]
 //! DIR/artifacts/**/*.yaml       artifact definitions         [definition]
-//! DIR/events/<queue>/<day>.jsonl rows of event queues         [event]
+//! DIR/events/<queue>/…           rows of event queues         [event]
 //! DIR/files/…                    the file store               [file_store]
 //! DIR/flows/<client>/<id>.json   one record per collection    [flow]
 //! DIR/monitoring.json            event artifacts that run    [monitoring]

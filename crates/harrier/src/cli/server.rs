@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use parking_lot::Mutex;
@@ -15,11 +16,12 @@ use plugins::net::Network;
 use plugins::net::policy::Policy;
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
-use query::{QueueEvents, Server, StoredSecrets};
+use query::{Server, StoredSecrets};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
 use store::DataDir;
+use store::event::Retention;
 use tokio::sync::Semaphore;
 use vql::cancel::Cancel;
 use vql::permission::Permissions;
@@ -105,7 +107,7 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> 
 
 /// What the API's calls share.
 fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
-    let events = Arc::new(dir.events()?);
+    let events = Arc::new(dir.events(retention(&loaded.config))?);
     // A configuration made elsewhere names its own place for records: users granted there count as well.
     let named = config::data_dir(&loaded.config).ok().filter(|named| named.path() != dir.path());
     let mut users = vec![dir.users()?];
@@ -137,7 +139,6 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         runtime: Some(tokio::runtime::Handle::current()),
         network: Arc::new(network(&loaded.config)?),
         secrets: Some(Arc::new(StoredSecrets(dir.secrets()))),
-        events: Some(Arc::new(QueueEvents(events.clone()))),
         rights_of: Some(rights_of(users.clone())),
         artifacts: Repository::with(dir.definitions()?),
         server: Some(kept.clone()),
@@ -174,6 +175,16 @@ fn start_monitoring(
         user: String::new(),
     };
     kept.monitor.get_or_init(|| Monitor::new(runtime, configured.unwrap_or_default())).refresh(kept);
+}
+
+/// How long events are kept: for ever, unless the configuration says otherwise.
+fn retention(config: &ServerConfig) -> Retention {
+    let Some(events) = &config.events else { return Retention::default() };
+    let day = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    Retention {
+        max_age: Some(events.max_age_days).filter(|days| *days > 0).map(day),
+        max_bytes: Some(events.max_bytes).filter(|bytes| *bytes > 0),
+    }
 }
 
 /// Where queries may write: with `security.allowed_file_accessor_prefix`, only there and among temporary files.

@@ -7,6 +7,7 @@ mod cat;
 mod clock;
 mod connections;
 mod delay;
+mod delete_events;
 mod delete_flow;
 mod diff;
 mod enumerate_flow;
@@ -22,6 +23,8 @@ mod help;
 mod http_client;
 mod info;
 mod interfaces;
+mod monitoring;
+mod monitoring_logs;
 mod netstat;
 mod parse_csv;
 mod parse_jsonl;
@@ -56,6 +59,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &clock::PLUGIN,
     &connections::PLUGIN,
     &delay::PLUGIN,
+    &delete_events::PLUGIN,
     &delete_flow::PLUGIN,
     &diff::PLUGIN,
     &enumerate_flow::PLUGIN,
@@ -71,6 +75,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &http_client::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
+    &monitoring::PLUGIN,
+    &monitoring_logs::PLUGIN,
     &netstat::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,

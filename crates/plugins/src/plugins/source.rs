@@ -1,18 +1,21 @@
 //! `FROM source(…)`: stored rows, of a collection or of an event queue.
 
+use store::event::{Period, Position};
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Flow, Plugin, Signature, Sink, Type};
 use vql::permission::Permission;
-use vql::value::Value;
+use vql::value::{Time, Value};
 
 use crate::collection::read::{self, Part};
-use crate::server::Server;
+use crate::server::{Server, failed, stored_row};
 
 const CLIENT_ID: usize = 0;
 const FLOW_ID: usize = 1;
 const HUNT_ID: usize = 2;
 const ARTIFACT: usize = 3;
 const SOURCE: usize = 4;
+const START_TIME: usize = 5;
+const END_TIME: usize = 6;
 const NOTEBOOK_ID: usize = 7;
 const START_ROW: usize = 11;
 const COUNT: usize = 12;
@@ -58,10 +61,41 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
         }
     }
     if flow.is_empty() {
-        return Err(Error::from("name a collection: client_id and flow_id").into());
+        return events(args, server, &artifact, part, sink);
     }
     let sources = read::sources(server, &client, &flow, &artifact, &args.string(SOURCE)?)?;
     read::push(args, server, (&client, &flow), &sources, part, sink)
+}
+
+/// The stored rows of an event queue.
+fn events(args: &Args<'_>, server: &Server, artifact: &str, part: Part, sink: &mut dyn Sink) -> Flow {
+    if artifact.is_empty() {
+        return Err(Error::from("name a collection (client_id, flow_id) or an event queue (artifact)").into());
+    }
+    let queue = match args.string(SOURCE)? {
+        source if source.is_empty() => artifact.to_owned(),
+        source => format!("{artifact}/{source}"),
+    };
+    let start = time_or_variable(args, START_TIME, "StartTime")?;
+    let end = time_or_variable(args, END_TIME, "EndTime")?;
+    let rows = server.events.read(&queue, &Position::Oldest, Period { start, end }).map_err(failed)?;
+    let last = part.start.saturating_add(part.count);
+    for (at, row) in (0..last).zip(rows) {
+        let (_, text) = row.map_err(failed)?;
+        if at >= part.start {
+            args.scope.tick()?;
+            sink.row(&mut stored_row(&text)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn time_or_variable(args: &Args<'_>, slot: usize, variable: &str) -> Result<Option<Time>, Error> {
+    if let Some(time) = args.time(slot)? {
+        return Ok(Some(time));
+    }
+    let value = args.scope.variable(variable).unwrap_or_default();
+    Ok(vql::time::from_value(&value, &args.scope.zones()))
 }
 
 /// An argument; when it is not given, the variable that a notebook sets in its place.

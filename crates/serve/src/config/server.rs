@@ -137,6 +137,11 @@ section! {
 }
 
 section! {
+    /// How long event rows are kept; 0 is without end. The reference has no such section.
+    Events { max_age_days: u32, max_bytes: u64, }
+}
+
+section! {
     /// The whole file.
     ServerConfig {
         version: Option<Version>,
@@ -152,6 +157,7 @@ section! {
         obfuscation_nonce: String,
         defaults: Option<Defaults>,
         security: Option<Security>,
+        #[serde(rename = "Events")] events: Option<Events>,
     }
 }
 
@@ -224,6 +230,7 @@ impl ServerConfig {
                 ..Defaults::default()
             }),
             security: None,
+            events: None,
         })
     }
 

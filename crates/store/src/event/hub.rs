@@ -1,9 +1,9 @@
-//! Hands new rows to watchers. Each watcher has a bounded buffer; one that is too slow is told how many of
-//! the oldest rows it missed.
+//! Hands new rows to watchers. Each watcher has a bounded buffer; what does not fit is dropped, the oldest first.
+//! Stored rows have numbers, so a watcher sees the gap and reads them from disk.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -23,120 +23,129 @@ impl Default for Limits {
     }
 }
 
-/// What a watcher gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A new row: the text of a JSON object.
-    Row(Row),
-    /// The watcher was too slow and so many rows before the next one are lost to it. They are stored.
-    Lagged(u64),
-    /// Nothing came in the given time.
-    TimedOut,
-    /// The store was closed, nothing will come any more.
-    Closed,
-}
-
 #[derive(Debug, Default)]
 struct Buffer {
-    rows: VecDeque<Row>,
+    /// Rows with their numbers; those that are not stored have none.
+    rows: VecDeque<(Option<u64>, Row)>,
     bytes: usize,
+    /// The number behind the last stored row that was handed here.
+    next: u64,
+    /// Rows without a number that were dropped.
     lost: u64,
     is_closed: bool,
 }
 
+/// What a watcher finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Row(Option<u64>, Row),
+    /// The stored rows up to, and without, this number are not here.
+    Behind(u64),
+    /// So many rows that were not stored are lost.
+    Lost(u64),
+    TimedOut,
+    Closed,
+}
+
+/// The rows that wait for one watcher.
 #[derive(Debug)]
-struct Mailbox {
+pub struct Mailbox {
     limits: Limits,
     buffer: Mutex<Buffer>,
     changed: Condvar,
 }
 
 impl Mailbox {
-    fn push(&self, rows: &[Row]) {
+    fn push(&self, first: Option<u64>, rows: &[Row]) {
         let mut buffer = self.buffer.lock();
-        for row in rows {
+        for (row, place) in rows.iter().zip(0..) {
+            let number = first.map(|first| first + place);
+            buffer.next = number.map_or(buffer.next, |number| number + 1);
             buffer.bytes += row.len();
-            buffer.rows.push_back(row.clone());
+            buffer.rows.push_back((number, row.clone()));
             while buffer.rows.len() > self.limits.rows || buffer.bytes > self.limits.bytes {
-                let Some(oldest) = buffer.rows.pop_front() else { break };
+                let Some((number, oldest)) = buffer.rows.pop_front() else { break };
                 buffer.bytes -= oldest.len();
-                buffer.lost += 1;
+                buffer.lost += u64::from(number.is_none());
             }
         }
         self.changed.notify_one();
     }
-}
 
-/// Watches one queue until dropped.
-#[derive(Debug)]
-pub struct Subscription {
-    mailbox: Arc<Mailbox>,
-}
-
-impl Subscription {
-    /// The next event; waits no longer than `timeout`.
-    pub fn recv_timeout(&self, timeout: Duration) -> Event {
-        // A time that cannot be told is a wait without end.
-        let end = Instant::now().checked_add(timeout);
-        let mut buffer = self.mailbox.buffer.lock();
+    /// The next row for a watcher that has seen all stored rows before `next`; waits until `end`, for ever if
+    /// there is none.
+    pub fn take(&self, next: u64, end: Option<Instant>) -> Taken {
+        let mut buffer = self.buffer.lock();
         loop {
-            // What was dropped is older than all that is waiting, so it is told first.
-            if buffer.lost > 0 {
-                return Event::Lagged(std::mem::take(&mut buffer.lost));
-            }
-            if let Some(row) = buffer.rows.pop_front() {
-                buffer.bytes -= row.len();
-                return Event::Row(row);
-            }
-            if buffer.is_closed {
-                return Event::Closed;
+            if let Some(taken) = buffer.take(next) {
+                return taken;
             }
             let Some(end) = end else {
-                self.mailbox.changed.wait(&mut buffer);
+                self.changed.wait(&mut buffer);
                 continue;
             };
-            if self.mailbox.changed.wait_until(&mut buffer, end).timed_out() && buffer.rows.is_empty() {
-                return if buffer.is_closed { Event::Closed } else { Event::TimedOut };
+            if self.changed.wait_until(&mut buffer, end).timed_out() {
+                return buffer.take(next).unwrap_or(Taken::TimedOut);
             }
         }
     }
 }
 
-/// All watchers by queue.
+impl Buffer {
+    fn take(&mut self, next: u64) -> Option<Taken> {
+        // What was dropped is older than all that is waiting, so it is told first.
+        if self.lost > 0 {
+            return Some(Taken::Lost(std::mem::take(&mut self.lost)));
+        }
+        // Rows that were read from disk meanwhile.
+        while let Some((Some(number), _)) = self.rows.front()
+            && *number < next
+        {
+            self.pop();
+        }
+        match self.rows.front() {
+            Some((Some(number), _)) if *number > next => Some(Taken::Behind(*number)),
+            Some(_) => self.pop(),
+            None if self.next > next => Some(Taken::Behind(self.next)),
+            None if self.is_closed => Some(Taken::Closed),
+            None => None,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Taken> {
+        let (number, row) = self.rows.pop_front()?;
+        self.bytes -= row.len();
+        Some(Taken::Row(number, row))
+    }
+}
+
+/// The watchers of one queue.
 #[derive(Debug, Default)]
-pub struct Hub {
-    queues: Mutex<HashMap<String, Vec<Weak<Mailbox>>>>,
-}
+pub struct Watchers(Mutex<Vec<Weak<Mailbox>>>);
 
-impl Hub {
-    pub fn subscribe(&self, queue: &str, limits: Limits) -> Subscription {
+impl Watchers {
+    pub fn add(&self, limits: Limits) -> Arc<Mailbox> {
         let mailbox = Arc::new(Mailbox { limits, buffer: Mutex::default(), changed: Condvar::new() });
-        let mut queues = self.queues.lock();
+        let mut watchers = self.0.lock();
         // Watchers that left are swept here as well, or a quiet queue would collect them for ever.
-        queues.retain(|_, watchers| {
-            watchers.retain(|watcher| watcher.strong_count() > 0);
-            !watchers.is_empty()
-        });
-        queues.entry(queue.to_owned()).or_default().push(Arc::downgrade(&mailbox));
-        Subscription { mailbox }
+        watchers.retain(|watcher| watcher.strong_count() > 0);
+        watchers.push(Arc::downgrade(&mailbox));
+        mailbox
     }
 
-    pub fn publish(&self, queue: &str, rows: &[Row]) {
-        let watchers: Vec<_> = match self.queues.lock().get(queue) {
-            Some(watchers) => watchers.iter().filter_map(Weak::upgrade).collect(),
-            None => return,
-        };
+    /// Hands rows on; `first` is the number of the first if they are stored.
+    pub fn push(&self, first: Option<u64>, rows: &[Row]) {
+        let watchers: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
         for watcher in watchers {
-            watcher.push(rows);
+            watcher.push(first, rows);
         }
     }
 
+    /// Tells all that nothing will come any more.
     pub fn close(&self) {
-        for watcher in self.queues.lock().drain().flat_map(|(_, watchers)| watchers) {
-            if let Some(mailbox) = watcher.upgrade() {
-                mailbox.buffer.lock().is_closed = true;
-                mailbox.changed.notify_all();
-            }
+        for mailbox in self.0.lock().drain(..).filter_map(|watcher| watcher.upgrade()) {
+            mailbox.buffer.lock().is_closed = true;
+            mailbox.changed.notify_all();
         }
     }
 }
@@ -144,43 +153,50 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SOON: Duration = Duration::from_millis(5);
+    use std::time::Duration;
 
     fn row(text: &str) -> Row {
         text.as_bytes().into()
     }
 
-    #[test]
-    fn a_slow_watcher_learns_what_it_missed_and_goes_on() {
-        let hub = Hub::default();
-        let watcher = hub.subscribe("q", Limits { rows: 2, bytes: 1000 });
-        hub.publish("q", &[row("1"), row("2"), row("3"), row("4")]);
-        assert_eq!(watcher.recv_timeout(SOON), Event::Lagged(2));
-        assert_eq!(watcher.recv_timeout(SOON), Event::Row(row("3")));
-        assert_eq!(watcher.recv_timeout(SOON), Event::Row(row("4")));
-        assert_eq!(watcher.recv_timeout(SOON), Event::TimedOut);
+    fn now() -> Option<Instant> {
+        Some(Instant::now())
     }
 
     #[test]
-    fn memory_is_bounded_by_bytes_too() {
-        let hub = Hub::default();
-        let watcher = hub.subscribe("q", Limits { rows: 100, bytes: 10 });
-        hub.publish("q", &[row("12345678"), row("12345678"), row("123456789012")]);
-        assert_eq!(watcher.recv_timeout(SOON), Event::Lagged(3));
-        hub.publish("other", &[row("1")]);
-        assert_eq!(watcher.recv_timeout(SOON), Event::TimedOut);
+    fn a_slow_watcher_learns_which_stored_rows_to_read_elsewhere() {
+        let watchers = Watchers::default();
+        let mailbox = watchers.add(Limits { rows: 2, bytes: 1000 });
+        watchers.push(Some(7), &[row("7"), row("8"), row("9"), row("10")]);
+        assert_eq!(mailbox.take(7, now()), Taken::Behind(9));
+        assert_eq!(mailbox.take(9, now()), Taken::Row(Some(9), row("9")));
+        assert_eq!(mailbox.take(10, now()), Taken::Row(Some(10), row("10")));
+        assert_eq!(mailbox.take(11, now()), Taken::TimedOut);
+        watchers.push(Some(11), &[row("11"), row("12")]);
+        assert_eq!(mailbox.take(12, now()), Taken::Row(Some(12), row("12")));
     }
 
     #[test]
-    fn watchers_that_left_are_forgotten_and_closing_wakes_the_others() {
-        let hub = Arc::new(Hub::default());
-        drop(hub.subscribe("gone", Limits::default()));
-        let watcher = hub.subscribe("q", Limits::default());
-        assert_eq!(hub.queues.lock().len(), 1);
-        let waiting = std::thread::spawn(move || watcher.recv_timeout(Duration::from_secs(20)));
-        std::thread::sleep(SOON);
-        hub.close();
-        assert_eq!(waiting.join().unwrap(), Event::Closed);
+    fn rows_that_are_not_stored_are_lost_to_a_slow_watcher() {
+        let watchers = Watchers::default();
+        let mailbox = watchers.add(Limits { rows: 100, bytes: 10 });
+        watchers.push(None, &[row("12345678"), row("abcdefgh")]);
+        assert_eq!(mailbox.take(1, now()), Taken::Lost(1));
+        assert_eq!(mailbox.take(1, now()), Taken::Row(None, row("abcdefgh")));
+        // A row larger than the whole buffer is still found by its number.
+        watchers.push(Some(1), &[row("123456789012")]);
+        assert_eq!(mailbox.take(1, now()), Taken::Behind(2));
+    }
+
+    #[test]
+    fn closing_wakes_who_waits() {
+        let watchers = Arc::new(Watchers::default());
+        drop(watchers.add(Limits::default()));
+        let mailbox = watchers.add(Limits::default());
+        assert_eq!(watchers.0.lock().len(), 1);
+        let waiting = std::thread::spawn(move || mailbox.take(1, None));
+        std::thread::sleep(Duration::from_millis(5));
+        watchers.close();
+        assert_eq!(waiting.join().unwrap(), Taken::Closed);
     }
 }

@@ -40,6 +40,18 @@ pub fn parse_rows(
     within_batch(objects.into_iter().enumerate().map(|(i, object)| encode(i + 1, object, now, extra)))
 }
 
+/// The time of a row, its member `_ts`, in microseconds since 1970. A row without one counts as of 1970.
+pub fn time_of(row: &[u8]) -> i64 {
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        #[serde(rename = "_ts", default)]
+        seconds: f64,
+    }
+    let stamp = serde_json::from_slice::<Stamp>(row);
+    // A conversion from float stays within the bounds of the integer.
+    stamp.map_or(0, |stamp| (stamp.seconds * 1e6) as i64)
+}
+
 fn encode(line: usize, mut object: Map<String, Value>, now: i64, extra: &[(&str, Value)]) -> Result<Row> {
     object.insert("_ts".to_owned(), now.into());
     for (name, value) in extra {
@@ -78,6 +90,21 @@ mod tests {
             parse_jsonl(b"{\"b\":1,\"a\":\"x\\ny\"}\r\n\n {\"_Sender\":\"root\"}", 7, &sender).unwrap();
         assert_eq!(text(&rows[0]), r#"{"b":1,"a":"x\ny","_ts":7,"_Sender":"fred"}"#);
         assert_eq!(text(&rows[1]), r#"{"_Sender":"fred","_ts":7}"#);
+    }
+
+    #[test]
+    fn the_time_of_a_row_is_its_own_member_and_nothing_else() {
+        for (row, time) in [
+            (r#"{"a":1,"_ts":7}"#, 7_000_000),
+            (r#"{"_ts":7.25,"a":{"_ts":9}}"#, 7_250_000),
+            (r#"{"a":"\"_ts\":9"}"#, 0),
+            (r#"{"_ts":"7"}"#, 0),
+            (r#"{"_ts":-1}"#, -1_000_000),
+            (r#"{"_ts":1e300}"#, i64::MAX),
+            ("", 0),
+        ] {
+            assert_eq!(time_of(row.as_bytes()), time, "{row}");
+        }
     }
 
     #[test]

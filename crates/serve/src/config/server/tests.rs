@@ -96,3 +96,16 @@ fn addresses_are_checked() {
     assert!(address("{bind_address: example.com}").is_err());
     assert!(address("{bind_scheme: unix}").is_err());
 }
+
+#[test]
+fn events_are_kept_for_ever_unless_told() {
+    let events = |text: &str| {
+        let parsed = ServerConfig::parse(&format!("{SHORT}{text}")).unwrap();
+        assert!(parsed.unknown.is_empty());
+        parsed.config.events
+    };
+    assert_eq!(events(""), None);
+    let limits = events("Events:\n  max_age_days: 365\n");
+    assert_eq!(limits, Some(Events { max_age_days: 365, max_bytes: 0 }));
+    assert_eq!(events("Events: {max_bytes: 10000000000}\n").unwrap().max_bytes, 10_000_000_000);
+}
