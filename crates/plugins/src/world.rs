@@ -19,7 +19,7 @@ use crate::write_policy::WritePolicy;
 pub type Rights = Arc<dyn Fn(&str) -> Option<Permissions> + Send + Sync>;
 
 /// The surroundings of a query: everything a built-in may need besides its arguments.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct World {
     /// Environment variables as `environ()` shows them; those of the server's own configuration are left out.
     pub environment: Vec<(String, String)>,
@@ -32,7 +32,7 @@ pub struct World {
     /// The rights of a user, for `query(runas=)`.
     pub rights_of: Option<Rights>,
     /// The artifacts that queries can call.
-    pub artifacts: Repository,
+    pub artifacts: Arc<Repository>,
     /// The state of the server that the query runs on.
     pub server: Option<Arc<Server>>,
     /// Where exchanges with the network run; without one, a runtime is started when it is first needed.

@@ -29,6 +29,7 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "watch_monitoring",
     // These change or show the state of a server: tests/server.rs.
     "monitoring_logs",
+    "create_flow_download",
     "add_server_monitoring",
     "get_server_monitoring",
     "rm_server_monitoring",

@@ -47,7 +47,7 @@ impl TestServer {
             monitor: Default::default(),
             stopping: Cancel::new(),
         });
-        let artifacts = Repository::with(data.definitions().unwrap());
+        let artifacts = Arc::new(Repository::with(data.definitions().unwrap()));
         let world = Arc::new(World { artifacts, server: Some(server.clone()), ..World::of_process() });
         let runtime = Runtime {
             world: world.clone(),
@@ -387,4 +387,48 @@ fn stored_events_are_read_back_by_time_and_row() {
         server.rows("LET ArtifactName = 'Custom.Q' LET StartTime = timestamp(epoch=now() - 100) SELECT N FROM source()"),
         r#"[{"N":0},{"N":1},{"N":2}]"#
     );
+}
+
+#[test]
+fn a_collection_is_packed_and_the_archive_is_read_back() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let id = server.collect("artifacts='Custom.Numbers', env=dict(Count=2)");
+    let made = server.rows(&format!(
+        "SELECT create_flow_download(client_id='server', flow_id='{id}', wait=TRUE, format='csv').Components AS C FROM scope()"
+    ));
+    assert_eq!(made, format!(r#"[{{"C":["downloads","server","{id}","server-{id}.zip"]}}]"#));
+    let inside = format!(
+        "LET Zip <= create_flow_download(client_id='server', flow_id='{id}', wait=TRUE, name='again') \
+         SELECT OSPath.Path AS P FROM glob(globs='**', accessor='zip', \
+         root=pathspec(DelegateAccessor='fs', DelegatePath=Zip)) WHERE NOT IsDir ORDER BY P"
+    );
+    assert_eq!(
+        server.rows(&inside),
+        r#"[{"P":"/collection_context.json"},{"P":"/logs.json"},{"P":"/results/Custom.Numbers.json"},{"P":"/uploads.json"}]"#
+    );
+    let csv = format!(
+        "SELECT * FROM parse_csv(accessor='zip', filename=pathspec(DelegateAccessor='fs', \
+         DelegatePath='/downloads/server/{id}/server-{id}.zip', Path='/results/Custom.Numbers.csv'))"
+    );
+    assert_eq!(server.rows(&csv), r#"[{"N":0},{"N":1}]"#);
+}
+
+#[test]
+fn collect_needs_no_server_and_writes_an_encrypted_container() {
+    let server = TestServer::new();
+    let zip = server.dir.path().join("out.zip").display().to_string();
+    let yaml = NUMBERS.replace("Custom", "Local");
+    let collect = format!(
+        "SELECT Error FROM collect(artifacts='Local.Numbers', args=dict(`Local.Numbers`=dict(Count=1)), password='x', \
+         output='{zip}', artifact_definitions='''{yaml}''')"
+    );
+    assert_eq!(server.rows(&collect), r#"[{"Error":""}]"#);
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(&zip).unwrap()).unwrap();
+    assert!(archive.by_name("results/Local.Numbers.json").is_err());
+    let mut text = String::new();
+    let mut member = archive.by_name_decrypt("results/Local.Numbers.json", b"x").unwrap();
+    std::io::Read::read_to_string(&mut member, &mut text).unwrap();
+    assert_eq!(text, "{\"N\":0}\n");
+    assert!(server.world.artifacts.find("Local.Numbers").is_none());
 }

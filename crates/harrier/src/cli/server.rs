@@ -140,7 +140,7 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         network: Arc::new(network(&loaded.config)?),
         secrets: Some(Arc::new(StoredSecrets(dir.secrets()))),
         rights_of: Some(rights_of(users.clone())),
-        artifacts: Repository::with(dir.definitions()?),
+        artifacts: Arc::new(Repository::with(dir.definitions()?)),
         server: Some(kept.clone()),
         ..surroundings
     };

@@ -5,6 +5,7 @@ mod container; // not listed: what accessors that read inside other files share
 mod data;
 mod file;
 mod file_nocase;
+mod fs;
 mod gzip;
 mod info; // not listed: file information
 mod me;
@@ -116,6 +117,7 @@ pub const ACCESSORS: &[&dyn Accessor] = &[
     &file::File { name: "auto" },
     &file::File { name: "file" },
     &file_nocase::FileNocase,
+    &fs::FileStoreAccessor,
     &gzip::BZIP2,
     &gzip::GZIP,
     &me::Me,

@@ -41,6 +41,8 @@ fn first(problems: &[Problem]) -> String {
 /// The definitions known to a program.
 #[derive(Debug, Default)]
 pub struct Repository {
+    /// Where names are looked up that are not found here.
+    base: Option<Arc<Repository>>,
     files: Option<Definitions>,
     custom: RwLock<Custom>,
 }
@@ -62,9 +64,16 @@ impl Repository {
 
     /// The built-in set and the files of a directory. Broken files are reported and left out.
     pub fn with(files: Definitions) -> Self {
-        let repository = Self { files: Some(files), custom: RwLock::default() };
+        let repository = Self { files: Some(files), ..Self::default() };
         repository.refresh();
         repository
+    }
+
+    /// These and some more, which are kept nowhere.
+    pub fn extended(self: &Arc<Self>, more: Vec<Definition>) -> Self {
+        let more = more.into_iter().map(|d| (d.name.clone(), (PathBuf::new(), Arc::new(d))));
+        let custom = Custom { by_name: more.collect(), ..Custom::default() };
+        Self { base: Some(self.clone()), files: None, custom: RwLock::new(custom) }
     }
 
     /// The definition of that name or alias.
@@ -75,7 +84,8 @@ impl Repository {
         self.refresh();
         let custom = self.custom.read();
         let name = custom.aliases.get(name).map_or(name, String::as_str);
-        custom.by_name.get(name).map(|(_, d)| d.clone())
+        let own = custom.by_name.get(name).map(|(_, d)| d.clone());
+        own.or_else(|| self.base.as_ref()?.find(name))
     }
 
     /// Every definition, by name.
@@ -84,7 +94,10 @@ impl Repository {
         let custom = self.custom.read();
         let mut all: Vec<_> = custom.by_name.values().map(|(_, d)| d.clone()).collect();
         drop(custom);
-        all.extend(BUILT_IN.values().map(|d| self.with_metadata(d)));
+        match &self.base {
+            Some(base) => all.extend(base.all()),
+            None => all.extend(BUILT_IN.values().map(|d| self.with_metadata(d))),
+        }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

@@ -3,6 +3,7 @@
 //! [`request`] makes a request of arguments, [`start`] runs it on a thread of its own, [`Collection`] is what the
 //! queries of one share: its limits, its log and its files.
 
+pub mod archive;
 mod limits;
 pub mod read;
 pub mod request;

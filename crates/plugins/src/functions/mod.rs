@@ -12,6 +12,7 @@ mod cancel_flow;
 mod collect_client;
 mod compress;
 mod copy;
+mod create_flow_download;
 mod environ;
 mod expand;
 mod generate;
@@ -69,6 +70,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &collect_client::FUNCTION,
     &compress::FUNCTION,
     &copy::FUNCTION,
+    &create_flow_download::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
     &generate::FUNCTION,

@@ -5,6 +5,7 @@ mod artifact_definitions;
 mod batch;
 mod cat;
 mod clock;
+mod collect;
 mod connections;
 mod delay;
 mod delete_events;
@@ -57,6 +58,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &batch::PLUGIN,
     &cat::PLUGIN,
     &clock::PLUGIN,
+    &collect::PLUGIN,
     &connections::PLUGIN,
     &delay::PLUGIN,
     &delete_events::PLUGIN,

@@ -59,6 +59,13 @@ impl FileStore {
         }
     }
 
+    /// Moves a file to another place in a directory that exists, replacing what is there.
+    pub fn rename(&self, from: &[impl AsRef<str>], to: &[impl AsRef<str>]) -> Result<()> {
+        let from = self.path.join(checked(from)?.join("/"));
+        let to = self.path.join(checked(to)?.join("/"));
+        fs::rename(&from, &to).map_err(Error::io("rename", &from))
+    }
+
     /// What a directory holds, by name; the root when there are no components.
     pub fn list(&self, components: &[impl AsRef<str>]) -> Result<Vec<Entry>> {
         let mut path = self.path.clone();
