@@ -11,6 +11,9 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "fifo",             // needs time to pass: tests/events.rs
     "glob",             // finds files of the host: tests/glob.rs
     "http_client",      // needs a server: tests/http_client.rs
+    "mail",             // needs a server: tests/network.rs
+    "netcat",           // needs a server: tests/network.rs
+    "rsyslog",          // needs a server: tests/network.rs
     "secret_add",       // needs a server: tests/clients
     "secret_modify",    // needs a server: tests/clients
     "secrets",          // needs a server: tests/clients
@@ -20,6 +23,12 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "parse_x509",       // needs a certificate: tests/parsers.rs
     "sql",              // needs a database: tests/sqlite.rs
     "sqlite",           // needs a database: tests/sqlite.rs
+    "elastic_upload",   // needs a server: tests/uploads.rs
+    "logscale_upload",  // needs a server: tests/uploads.rs
+    "splunk_upload",    // needs a server: tests/uploads.rs
+    "upload_azure",     // needs a server: tests/uploads.rs
+    "upload_s3",        // needs a server: tests/uploads.rs
+    "upload_webdav",    // needs a server: tests/uploads.rs
     "watch_monitoring", // needs a server
     "glob",             // finds files of the host: tests/glob.rs
     "http_client",      // needs a server: tests/http_client.rs

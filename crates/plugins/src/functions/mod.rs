@@ -21,8 +21,10 @@ mod get_flow;
 mod get_server_monitoring;
 mod getpid;
 mod hash;
+mod host;
 mod info;
 mod lru;
+mod mail;
 mod memoize;
 mod now;
 mod parse_binary;
@@ -36,6 +38,7 @@ mod rand;
 mod read_file;
 mod rm;
 mod rm_server_monitoring;
+mod rsyslog;
 mod secret_add;
 mod secret_modify;
 mod send_event;
@@ -46,7 +49,10 @@ mod sysinfo;
 mod tempdir;
 mod tempfile;
 mod upload;
+mod upload_azure;
 mod upload_directory;
+mod upload_s3;
+mod upload_webdav;
 mod uuid;
 mod whoami;
 mod write_file;
@@ -79,8 +85,10 @@ pub const FUNCTIONS: &[&Function] = &[
     &get_server_monitoring::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
+    &host::FUNCTION,
     &info::FUNCTION,
     &lru::FUNCTION,
+    &mail::FUNCTION,
     &memoize::FUNCTION,
     &now::FUNCTION,
     &parse_binary::FUNCTION,
@@ -94,6 +102,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &read_file::FUNCTION,
     &rm::FUNCTION,
     &rm_server_monitoring::FUNCTION,
+    &rsyslog::FUNCTION,
     &secret_add::FUNCTION,
     &secret_modify::FUNCTION,
     &send_event::FUNCTION,
@@ -104,7 +113,10 @@ pub const FUNCTIONS: &[&Function] = &[
     &tempdir::FUNCTION,
     &tempfile::FUNCTION,
     &upload::FUNCTION,
+    &upload_azure::FUNCTION,
     &upload_directory::FUNCTION,
+    &upload_s3::FUNCTION,
+    &upload_webdav::FUNCTION,
     &uuid::FUNCTION,
     &whoami::FUNCTION,
     &write_file::FUNCTION,

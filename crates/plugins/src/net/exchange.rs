@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
@@ -58,6 +60,11 @@ impl Call {
             private: Vec::new(),
         }
     }
+}
+
+/// The header of a user and a password.
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
 
 /// Sets a header; what cannot be one is an error.
@@ -126,23 +133,10 @@ impl Exchange {
             Err(_) => Err(Failure::Left),
         }
     }
-
-    /// The beginning of the body, for messages and small answers.
-    pub fn text(&mut self, scope: &Scope<'_>, limit: usize) -> Result<Vec<u8>, Failure> {
-        let mut text = Vec::new();
-        while let Some(piece) = self.piece(scope)? {
-            let room = limit - text.len();
-            text.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.len() >= room {
-                break;
-            }
-        }
-        Ok(text)
-    }
 }
 
 /// Sends requests on behalf of one program.
-struct Courier {
+pub struct Courier {
     world: Arc<World>,
     clients: Arc<Clients>,
     names: Names,
@@ -155,10 +149,24 @@ struct Hop {
 }
 
 impl Courier {
-    fn new(scope: &Scope<'_>) -> Result<Self, Error> {
+    pub fn new(scope: &Scope<'_>) -> Result<Self, Error> {
         let world = World::shared(scope)?;
         let names = Names { network: world.network.clone(), known: scope.kept::<Known>() };
         Ok(Courier { clients: scope.kept::<Clients>(), names, world })
+    }
+
+    /// The status of an answer and the beginning of its body.
+    pub async fn answer(&self, call: Call, limit: usize) -> Result<(u16, Vec<u8>), String> {
+        let mut response = self.follow(call).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(reason)? {
+            let room = limit - body.len();
+            body.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.len() >= room {
+                break;
+            }
+        }
+        Ok((response.status().as_u16(), body))
     }
 
     async fn carry(self, call: Call, events: Sender<Event>) {

@@ -7,15 +7,23 @@
 //! Every connection is made to an address that [`policy::Policy`] was asked about: names are resolved here, and what
 //! was checked is what is connected to.
 
+pub mod batch;
 pub mod clients;
 pub mod cookies;
+pub mod dial;
+pub mod dns;
 pub mod exchange;
 pub mod form;
+pub mod mail;
 pub mod multipart;
 pub mod names;
 pub mod policy;
 pub mod proxy;
 pub mod secrets;
+pub mod sigv4;
+pub mod smtp;
+pub mod store;
+pub mod syslog;
 pub mod task;
 pub mod tls;
 pub mod upload;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use vql::args::Args;
 use vql::call::Error;
 use vql::scope::Scope;
 
@@ -130,4 +131,44 @@ pub fn truth(fields: &Fields, name: &str) -> bool {
 pub fn lines<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
     let text = fields.get(name).map_or("", String::as_str);
     text.lines().filter_map(|line| line.split_once(':')).map(|(k, v)| (k.trim(), v.trim()))
+}
+
+/// Arguments of a call, over which the fields of a secret count.
+pub struct Given<'a> {
+    args: &'a Args<'a>,
+    fields: Fields,
+}
+
+impl<'a> Given<'a> {
+    /// Reads the secret that an argument names, if it does.
+    pub fn read(args: &'a Args<'a>, kind: &str, secret: usize) -> Result<Self, Error> {
+        let name = args.string(secret)?;
+        if name.is_empty() && World::of(args.scope)?.network.must_use_secrets {
+            return Err("requests must use a secret on this server".into());
+        }
+        let fields = if name.is_empty() { Fields::new() } else { fields(args.scope, kind, &name)? };
+        Ok(Given { args, fields })
+    }
+
+    fn field(&self, slot: usize) -> Option<&str> {
+        let value = self.fields.get(self.args.signature.args[slot].name)?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    pub fn text(&self, slot: usize) -> Result<String, Error> {
+        self.field(slot).map_or_else(|| self.args.string(slot), |v| Ok(v.to_owned()))
+    }
+
+    /// The items of a list; in a secret, lines.
+    pub fn list(&self, slot: usize) -> Result<Vec<String>, Error> {
+        match self.field(slot) {
+            Some(text) => Ok(text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect()),
+            None => Ok(self.args.text_list(slot)?.iter().map(|t| t.to_str_lossy().into_owned()).collect()),
+        }
+    }
+
+    pub fn bool(&self, slot: usize) -> bool {
+        let name = self.args.signature.args[slot].name;
+        if self.field(slot).is_some() { truth(&self.fields, name) } else { self.args.bool(slot) }
+    }
 }

@@ -59,7 +59,7 @@ impl Part {
         Part::File { content, length: Some(length) }
     }
 
-    fn length(&self) -> Option<u64> {
+    pub fn length(&self) -> Option<u64> {
         match self {
             Part::Held(bytes) => Some(bytes.len() as u64),
             Part::File { length, .. } => *length,

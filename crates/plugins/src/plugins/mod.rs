@@ -11,6 +11,7 @@ mod delay;
 mod delete_events;
 mod delete_flow;
 mod diff;
+mod elastic_upload;
 mod enumerate_flow;
 mod environ;
 mod execve;
@@ -24,8 +25,11 @@ mod help;
 mod http_client;
 mod info;
 mod interfaces;
+mod logscale_upload;
+mod mail;
 mod monitoring;
 mod monitoring_logs;
+mod netcat;
 mod netstat;
 mod parse_csv;
 mod parse_jsonl;
@@ -39,6 +43,7 @@ mod secrets;
 mod sequence;
 mod source;
 mod split_records;
+mod splunk_upload;
 mod sql;
 mod sqlite;
 mod stat;
@@ -64,6 +69,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &delete_events::PLUGIN,
     &delete_flow::PLUGIN,
     &diff::PLUGIN,
+    &elastic_upload::PLUGIN,
     &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
     &execve::PLUGIN,
@@ -77,8 +83,11 @@ pub const PLUGINS: &[&Plugin] = &[
     &http_client::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
+    &logscale_upload::PLUGIN,
+    &mail::PLUGIN,
     &monitoring::PLUGIN,
     &monitoring_logs::PLUGIN,
+    &netcat::PLUGIN,
     &netstat::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
@@ -92,6 +101,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &sequence::PLUGIN,
     &source::PLUGIN,
     &split_records::PLUGIN,
+    &splunk_upload::PLUGIN,
     &sql::PLUGIN,
     &sqlite::PLUGIN,
     &stat::PLUGIN,
