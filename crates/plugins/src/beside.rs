@@ -27,6 +27,8 @@ pub struct Job {
     pub who: &'static str,
     pub context: Arc<Context>,
     pub vars: Row,
+    /// How deep the scopes are nested already.
+    pub depth: u32,
     pub query: Value,
     /// How long to wait before it starts.
     pub delay: Duration,
@@ -39,6 +41,7 @@ impl Job {
             who,
             context: Arc::new(scope.context().clone()),
             vars: scope.snapshot().snapshot(),
+            depth: scope.depth() + 1,
             query,
             delay: Duration::ZERO,
         }
@@ -55,7 +58,7 @@ impl Job {
             let _ended = Ended(over);
             let _permit = permit;
             if !cancel.wait(self.delay) {
-                let session = Session::new(self.context, self.vars, cancel);
+                let session = Session::new(self.context, self.vars, cancel).at_depth(self.depth);
                 let scope = session.scope();
                 report(&scope, who, scope.push_rows(&self.query, &mut *sink));
                 session.close();

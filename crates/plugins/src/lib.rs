@@ -26,6 +26,7 @@ mod row_file;
 mod row_window;
 pub mod server;
 mod sql;
+mod tail;
 mod text;
 pub mod throttle;
 pub mod world;

@@ -129,8 +129,8 @@ impl Context {
         }
     }
 
-    /// Drops what callables kept for the length of the program.
-    pub(crate) fn forget(&self) {
+    /// Drops what callables kept for the length of the program: it is over.
+    pub fn forget(&self) {
         self.kept.clear();
     }
 }

@@ -172,7 +172,7 @@ impl Run {
             Prepared::new(definition.clone(), &self.runtime.world.artifacts, &self.runtime.registry)?;
         let runner = Runner {
             prepared: &prepared,
-            context,
+            context: context.clone(),
             env,
             cancel: self.collection.cancel.clone(),
             obey_preconditions: true,
@@ -188,6 +188,7 @@ impl Run {
             self.note(source, began, rows);
             flow
         });
+        context.forget();
         match flow {
             Err(Stop::Failed(e)) => Err(e),
             _ => Ok(()),

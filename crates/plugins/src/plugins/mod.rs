@@ -44,7 +44,10 @@ mod stat;
 mod unzip;
 mod uploads;
 mod users;
+mod watch_csv;
+mod watch_jsonl;
 mod watch_monitoring;
+mod watch_syslog;
 mod write_csv;
 mod write_jsonl;
 
@@ -96,7 +99,10 @@ pub const PLUGINS: &[&Plugin] = &[
     &unzip::PLUGIN,
     &uploads::PLUGIN,
     &users::PLUGIN,
+    &watch_csv::PLUGIN,
+    &watch_jsonl::PLUGIN,
     &watch_monitoring::PLUGIN,
+    &watch_syslog::PLUGIN,
     &write_csv::PLUGIN,
     &write_jsonl::PLUGIN,
 ];
