@@ -21,6 +21,7 @@ pub mod net;
 mod period;
 mod plist;
 pub mod plugins;
+mod process_tracker;
 mod relay;
 mod row_file;
 mod row_window;

@@ -32,6 +32,8 @@ mod parse_lines;
 mod parse_records_with_regex;
 mod partitions;
 mod plist;
+mod process_tracker_pslist;
+mod process_tracker_updates;
 mod pslist;
 mod read_file;
 mod secrets;
@@ -87,6 +89,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &parse_records_with_regex::PLUGIN,
     &partitions::PLUGIN,
     &plist::PLUGIN,
+    &process_tracker_pslist::PLUGIN,
+    &process_tracker_updates::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
     &secrets::PLUGIN,
