@@ -27,10 +27,10 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "delete_events",
     "monitoring",
     "watch_monitoring",
-    "watch_csv",        // never ends: tests/watching.rs
-    "watch_jsonl",      // never ends: tests/watching.rs
-    "watch_monitoring", // needs a server
-    "watch_syslog",     // never ends: tests/watching.rs
+    "watch_csv",               // never ends: tests/watching.rs
+    "watch_jsonl",             // never ends: tests/watching.rs
+    "watch_monitoring",        // needs a server
+    "watch_syslog",            // never ends: tests/watching.rs
     "diff",                    // never ends: tests/events.rs
     "fifo",                    // needs time to pass: tests/events.rs
     "glob",                    // finds files of the host: tests/glob.rs

@@ -159,6 +159,7 @@ impl Run {
 
     fn artifact(&self, spec: &Spec, definition: Arc<Definition>) -> Result<(), Error> {
         let context = self.context(&definition.name);
+        let _ending = context.ending();
         check_rights(&definition, &context)?;
         let mut given = Row::default();
         for pair in &spec.parameters.env {
@@ -172,7 +173,7 @@ impl Run {
             Prepared::new(definition.clone(), &self.runtime.world.artifacts, &self.runtime.registry)?;
         let runner = Runner {
             prepared: &prepared,
-            context: context.clone(),
+            context,
             env,
             cancel: self.collection.cancel.clone(),
             obey_preconditions: true,
@@ -188,7 +189,6 @@ impl Run {
             self.note(source, began, rows);
             flow
         });
-        context.forget();
         match flow {
             Err(Stop::Failed(e)) => Err(e),
             _ => Ok(()),
