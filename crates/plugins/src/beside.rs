@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use vql::call::{Error, Sink};
+use vql::call::{Error, Flow, Sink};
 use vql::cancel::Cancel;
 use vql::eval::parallel::report;
 use vql::scope::{Context, Scope};
@@ -27,6 +27,8 @@ pub struct Job {
     pub who: &'static str,
     pub context: Arc<Context>,
     pub vars: Row,
+    /// How deep the scopes are nested already.
+    pub depth: u32,
     pub query: Value,
     /// How long to wait before it starts.
     pub delay: Duration,
@@ -39,6 +41,7 @@ impl Job {
             who,
             context: Arc::new(scope.context().clone()),
             vars: scope.snapshot().snapshot(),
+            depth: scope.depth() + 1,
             query,
             delay: Duration::ZERO,
         }
@@ -46,25 +49,34 @@ impl Job {
 
     /// Starts it. `sink` takes the rows and is dropped when there are no more.
     pub fn start(self, cancel: Cancel, mut sink: Box<dyn Sink>) -> Result<Beside, Error> {
+        self.start_with(cancel, move |scope, query| scope.push_rows(query, &mut *sink))
+    }
+
+    /// Starts a thread that does something with the query, in a scope of its own.
+    pub fn start_with(
+        self,
+        cancel: Cancel,
+        work: impl FnOnce(&Scope<'_>, &Value) -> Flow + Send + 'static,
+    ) -> Result<Beside, Error> {
         let permit = Permit::take(&self.context).ok_or("the query has too many threads")?;
         let over = Cancel::new();
         let beside = Beside { cancel: cancel.clone(), over: over.clone() };
         let who = self.who;
-        let work = move || {
+        let run = move || {
             // Set even when the query panics.
             let _ended = Ended(over);
             let _permit = permit;
-            if !cancel.wait(self.delay) {
-                let session = Session::new(self.context, self.vars, cancel);
-                let scope = session.scope();
-                report(&scope, who, scope.push_rows(&self.query, &mut *sink));
-                session.close();
+            if cancel.wait(self.delay) {
+                return;
             }
-            drop(sink);
+            let session = Session::new(self.context, self.vars, cancel).at_depth(self.depth);
+            let scope = session.scope();
+            report(&scope, who, work(&scope, &self.query));
+            session.close();
         };
         std::thread::Builder::new()
             .name(format!("vql {who}"))
-            .spawn(work)
+            .spawn(run)
             .map_err(|e| Error::new(format!("cannot start a thread: {e}")))?;
         Ok(beside)
     }
@@ -113,11 +125,11 @@ impl Drop for Permit {
 pub struct Discard;
 
 impl Sink for Discard {
-    fn row(&mut self, _row: &mut Row) -> vql::call::Flow {
+    fn row(&mut self, _row: &mut Row) -> Flow {
         Ok(())
     }
 
-    fn value(&mut self, _value: Value) -> vql::call::Flow {
+    fn value(&mut self, _value: Value) -> Flow {
         Ok(())
     }
 }

@@ -91,6 +91,15 @@ impl Kept {
     }
 }
 
+/// The end of a program, when it is dropped.
+pub struct Ending(Arc<Kept>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// Remembers messages, so that `log()` writes each once in a while.
 #[derive(Default)]
 pub struct LogOnce(Mutex<HashMap<Text, Time>>);
@@ -129,9 +138,10 @@ impl Context {
         }
     }
 
-    /// Drops what callables kept for the length of the program.
-    pub(crate) fn forget(&self) {
-        self.kept.clear();
+    /// Ends the program when what this gives is dropped: what callables kept for its length goes, even after a panic.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        Ending(self.kept.clone())
     }
 }
 

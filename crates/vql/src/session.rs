@@ -129,8 +129,7 @@ impl Session {
 
     /// Ends the whole program: as [`Session::close`], and what callables kept is dropped.
     pub fn finish(self) {
-        let context = self.context.clone();
+        let _ending = self.context.ending();
         self.close();
-        context.forget();
     }
 }

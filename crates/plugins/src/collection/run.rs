@@ -159,6 +159,7 @@ impl Run {
 
     fn artifact(&self, spec: &Spec, definition: Arc<Definition>) -> Result<(), Error> {
         let context = self.context(&definition.name);
+        let _ending = context.ending();
         check_rights(&definition, &context)?;
         let mut given = Row::default();
         for pair in &spec.parameters.env {

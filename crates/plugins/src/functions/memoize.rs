@@ -153,7 +153,9 @@ impl Memo {
 
     /// Runs the query.
     fn rows(&self) -> HashMap<Text, Value> {
-        let session = Session::new(self.job.context.clone(), self.job.vars.clone(), self.cancel.clone());
+        let job = &self.job;
+        let session =
+            Session::new(job.context.clone(), job.vars.clone(), self.cancel.clone()).at_depth(job.depth);
         let scope = session.scope();
         let limit = self.job.context.limits.list_bytes;
         let (mut rows, mut bytes) = (HashMap::new(), 0);

@@ -33,6 +33,12 @@ mod parse_xml;
 mod parse_yaml;
 mod pipe;
 mod plist;
+mod process_tracker;
+mod process_tracker_all;
+mod process_tracker_callchain;
+mod process_tracker_children;
+mod process_tracker_get;
+mod process_tracker_tree;
 mod pskill;
 mod rand;
 mod read_file;
@@ -97,6 +103,12 @@ pub const FUNCTIONS: &[&Function] = &[
     &parse_yaml::FUNCTION,
     &pipe::FUNCTION,
     &plist::FUNCTION,
+    &process_tracker::FUNCTION,
+    &process_tracker_all::FUNCTION,
+    &process_tracker_callchain::FUNCTION,
+    &process_tracker_children::FUNCTION,
+    &process_tracker_get::FUNCTION,
+    &process_tracker_tree::FUNCTION,
     &pskill::FUNCTION,
     &rand::FUNCTION,
     &read_file::FUNCTION,

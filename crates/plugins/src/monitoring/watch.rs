@@ -105,6 +105,7 @@ impl Task {
         let host = QueryHost::new(self.runtime.world.clone(), Box::new(logger)).with_user(creator.as_str());
         let context: Arc<Context> =
             Context::new(self.runtime.registry.clone(), Arc::new(host), permissions).into();
+        let _ending = context.ending();
         check_rights(&self.definition, &context)?;
         let mut given = Row::default();
         for pair in &self.entry.parameters.env {

@@ -37,6 +37,8 @@ mod parse_lines;
 mod parse_records_with_regex;
 mod partitions;
 mod plist;
+mod process_tracker_pslist;
+mod process_tracker_updates;
 mod pslist;
 mod read_file;
 mod secrets;
@@ -50,7 +52,10 @@ mod stat;
 mod unzip;
 mod uploads;
 mod users;
+mod watch_csv;
+mod watch_jsonl;
 mod watch_monitoring;
+mod watch_syslog;
 mod write_csv;
 mod write_jsonl;
 
@@ -95,6 +100,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &parse_records_with_regex::PLUGIN,
     &partitions::PLUGIN,
     &plist::PLUGIN,
+    &process_tracker_pslist::PLUGIN,
+    &process_tracker_updates::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
     &secrets::PLUGIN,
@@ -108,7 +115,10 @@ pub const PLUGINS: &[&Plugin] = &[
     &unzip::PLUGIN,
     &uploads::PLUGIN,
     &users::PLUGIN,
+    &watch_csv::PLUGIN,
+    &watch_jsonl::PLUGIN,
     &watch_monitoring::PLUGIN,
+    &watch_syslog::PLUGIN,
     &write_csv::PLUGIN,
     &write_jsonl::PLUGIN,
 ];

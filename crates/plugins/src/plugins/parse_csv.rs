@@ -1,17 +1,14 @@
 //! `FROM parse_csv(filename=, …)`: the records of CSV files, cells typed (builtins page, section 2.1).
 
 use std::io::BufReader;
-use std::sync::Arc;
 
 use vql::args::Args;
-use vql::call::{Arg, Category, Error, Example, Flow, Plugin, Signature, Sink, Type};
-use vql::csv::read_cell;
+use vql::call::{Arg, Category, Example, Flow, Plugin, Signature, Sink, Type};
 use vql::permission::Permission;
-use vql::schema::{Name, Schema};
-use vql::value::{Row, Value};
 
 use crate::accessor::{self, Target};
 use crate::text::csv::CsvReader;
+use crate::text::csv_header::{Header, character, declared};
 
 const FILENAME: usize = 0;
 const ACCESSOR: usize = 1;
@@ -55,62 +52,11 @@ pub const PLUGIN: Plugin = Plugin {
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let separator = character(args, SEPARATOR)?.unwrap_or(b',');
     let comment = character(args, COMMENT)?;
-    let names = args.text_list(COLUMNS)?;
-    let header = match (args.bool(AUTO_HEADERS), names.is_empty()) {
-        (_, false) => Some(Header::new(names.iter().map(|n| &**n))),
-        (true, true) => Some(Header::default()),
-        (false, true) => None,
-    };
+    let header = declared(args, AUTO_HEADERS, COLUMNS)?;
     for target in accessor::resolve_all(args, FILENAME, ACCESSOR)? {
         emit(args, &target, (separator, comment), header.clone(), sink)?;
     }
     Ok(())
-}
-
-fn character(args: &Args<'_>, slot: usize) -> Result<Option<u8>, Error> {
-    match args.text(slot)?.as_bytes() {
-        [] => Ok(None),
-        [c] if !matches!(c, b'\n' | b'\r' | b'"') => Ok(Some(*c)),
-        _ => Err(Error::new(format!("{} should be one character", args.signature.args[slot].name))),
-    }
-}
-
-/// The columns that cells go to.
-#[derive(Clone, Default)]
-struct Header {
-    schema: Arc<Schema>,
-    /// The column of each cell: of two of one name, the later cell counts.
-    places: Vec<usize>,
-}
-
-impl Header {
-    fn new<'a>(names: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut header = Header::default();
-        for name in names {
-            header.add(&String::from_utf8_lossy(name));
-        }
-        header
-    }
-
-    fn add(&mut self, name: &str) {
-        let numbered = format!("Col{}", self.places.len());
-        let name = Name::new(if name.is_empty() { &numbered } else { name });
-        let (Ok(place) | Err(place)) = Arc::make_mut(&mut self.schema).add(name);
-        self.places.push(place);
-    }
-
-    /// The cells of a record as a row; missing ones are NULL, surplus ones `Col<number>`.
-    fn row<'a>(&mut self, fields: impl Iterator<Item = &'a [u8]>) -> Row {
-        let mut cells = vec![Value::Null; self.schema.len()];
-        for (i, field) in fields.enumerate() {
-            if i == self.places.len() {
-                self.add("");
-                cells.resize(self.schema.len(), Value::Null);
-            }
-            cells[self.places[i]] = read_cell(field);
-        }
-        Row { schema: self.schema.clone(), cells }
-    }
 }
 
 fn emit(
@@ -135,34 +81,8 @@ fn emit(
         match &mut header {
             Some(header) => sink.row(&mut header.row(reader.fields()))?,
             None => {
-                let mut names: Vec<&[u8]> = reader.fields().collect();
-                if let Some(first) = names.first_mut() {
-                    // The mark that some programs start a file with.
-                    *first = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first);
-                }
-                header = Some(Header::new(names.into_iter()));
+                header = Some(Header::of_record(reader.fields()));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn columns_are_distinct() {
-        let mut header = Header::new([&b"a"[..], b"", b"a"].into_iter());
-        let row = header.row([&b"1"[..], b"2", b"3", b"4"].into_iter());
-        let shown: Vec<String> = row.iter().map(|(n, v)| format!("{n}={v:?}")).collect();
-        assert_eq!(shown, ["a=Int(3)", "Col1=Int(2)", "Col3=Int(4)"]);
-        let names: HashSet<_> = row.schema.names().iter().map(Name::as_str).collect();
-        assert_eq!(names.len(), row.cells.len());
-        assert!(matches!(
-            header.row([&b"1"[..]].into_iter()).cells[..],
-            [Value::Int(1), Value::Null, Value::Null]
-        ));
     }
 }

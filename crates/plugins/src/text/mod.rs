@@ -1,6 +1,7 @@
 //! Reading text files piece by piece, within limits.
 
 pub mod csv;
+pub mod csv_header;
 pub mod records;
 pub mod window;
 

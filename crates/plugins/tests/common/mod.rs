@@ -60,10 +60,11 @@ pub fn run_for(time: Duration, source: &str) -> Outcome {
     let cancel = Cancel::new();
     let stop = cancel.clone();
     let timer = std::thread::spawn(move || {
-        std::thread::sleep(time);
+        stop.wait(time);
         stop.cancel();
     });
-    let outcome = run_in(World::of_process(), source, &[], Permissions::all(), cancel);
+    let outcome = run_in(World::of_process(), source, &[], Permissions::all(), cancel.clone());
+    cancel.cancel();
     let _ = timer.join();
     outcome
 }
