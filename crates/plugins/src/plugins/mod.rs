@@ -26,6 +26,7 @@ mod interfaces;
 mod monitoring;
 mod monitoring_logs;
 mod netstat;
+mod parse_auditd;
 mod parse_csv;
 mod parse_jsonl;
 mod parse_lines;
@@ -78,6 +79,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &monitoring::PLUGIN,
     &monitoring_logs::PLUGIN,
     &netstat::PLUGIN,
+    &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
     &parse_lines::PLUGIN,
