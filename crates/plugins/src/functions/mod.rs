@@ -75,8 +75,6 @@ pub const FUNCTIONS: &[&Function] = &[
     &geoip::FUNCTION,
     &get_flow::FUNCTION,
     &get_server_monitoring::FUNCTION,
-    &geoip::FUNCTION,
-    &get_flow::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &info::FUNCTION,
