@@ -4,4 +4,5 @@
 //! language and opens nothing itself. All of them expect bytes that someone prepared: sizes, counts and depths have limits
 //! with names, and what is broken gives an error or the part that could be read.
 
+pub mod auditd;
 pub mod binary;

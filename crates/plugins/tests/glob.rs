@@ -155,3 +155,42 @@ fn rights_are_needed() {
 fn a_directory_that_vanishes_is_no_error() {
     assert_eq!(common::run("SELECT * FROM glob(globs='/no/such/**')").rows, "[]");
 }
+
+/// What a walk on one thread finds: the entries of a directory by name, then what is in each.
+fn expected(directory: &std::path::Path, below: &str, found: &mut Vec<String>) {
+    let mut names: Vec<(String, bool)> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|e| e.unwrap())
+        .map(|e| (e.file_name().into_string().unwrap(), e.file_type().unwrap().is_dir()))
+        .collect();
+    names.sort();
+    found.extend(names.iter().map(|(name, _)| format!("{below}/{name}")));
+    for (name, _) in names.iter().filter(|(_, is_directory)| *is_directory) {
+        expected(&directory.join(name), &format!("{below}/{name}"), found);
+    }
+}
+
+#[test]
+fn reading_ahead_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..40 {
+        for j in 0..5 {
+            let inner = dir.path().join(format!("d{i}/e{j}/f"));
+            std::fs::create_dir_all(&inner).unwrap();
+            for k in 0..i % 7 {
+                std::fs::write(inner.join(format!("file{k}")), "").unwrap();
+            }
+        }
+    }
+    let mut wanted = Vec::new();
+    expected(dir.path(), "", &mut wanted);
+    let root = dir.path().to_str().unwrap();
+    let row = |path: &String| format!(r#"{{"P":"{root}{path}"}}"#);
+    let wanted = format!("[{}]", wanted.iter().map(row).collect::<Vec<_>>().join(","));
+    for _ in 0..10 {
+        let rows = rows_with("SELECT OSPath AS P FROM glob(globs='/**', root=R)", "R", root);
+        assert!(rows == wanted, "the order differs");
+    }
+    let few = rows_with("SELECT OSPath AS P FROM glob(globs='/**', root=R) LIMIT 300", "R", root);
+    assert!(wanted.starts_with(few.trim_end_matches(']')));
+}

@@ -38,3 +38,17 @@ fn addresses_are_looked_up() {
     let wanted = r#"[{"A":{"country":{"iso_code":"DE","names":{"en":"Germany"}},"location":{"latitude":51.5},"n":5},"B":null,"C":null,"D2":null,"E":null}]"#;
     assert_eq!((outcome.rows.as_str(), outcome.log.len()), (wanted, 3), "{:?}", outcome.log);
 }
+
+#[test]
+fn audit_logs() {
+    let long = "x".repeat(5000);
+    let log = format!(
+        "type=A msg=audit(1.000:1): x={long}\ntype=B msg=audit(2.000:2): y=1\nnonsense\ntype=B msg=audit(2.000:2): y=2"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("log"), log).unwrap();
+    let path = dir.path().join("log");
+    let source = "SELECT Sequence, B.y AS Y FROM parse_auditd(filename=F, buffer_size=1000)";
+    let outcome = run_with(source, &[("F", path.to_str().unwrap())], Permissions::all());
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), (r#"[{"Sequence":2,"Y":["1","2"]}]"#, 0));
+}

@@ -14,7 +14,7 @@ use vql::permission::Permission;
 use vql::scope::Scope;
 use vql::value::{Time, Value};
 
-use super::{Accessor, Content, Facts, Kind};
+use super::{Accessor, Content, Facts, Kind, Lister};
 
 /// The host's files, under one of two names.
 pub struct File {
@@ -85,32 +85,40 @@ impl Accessor for File {
         path: &OsPath,
         each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>,
     ) -> io::Result<()> {
-        let host = host_path(path);
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(&host, flags, Mode::empty())?;
-        let mut buffer = Vec::with_capacity(32 << 10);
-        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                FileType::Directory => Kind::Directory,
-                FileType::Symlink => Kind::Link,
-                FileType::Unknown => match fs::symlink_metadata(host.join(OsStr::from_bytes(name))) {
-                    Ok(metadata) => facts(&metadata).kind(),
-                    Err(_) => continue,
-                },
-                _ => Kind::Other,
-            };
-            if each(name, kind).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        list(path, each)
     }
+
+    fn lister(&self) -> Option<Lister> {
+        Some(list)
+    }
+}
+
+fn list(path: &OsPath, each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()> {
+    let host = host_path(path);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(&host, flags, Mode::empty())?;
+    let mut buffer = Vec::with_capacity(32 << 10);
+    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if matches!(name, b"." | b"..") {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Link,
+            FileType::Unknown => match fs::symlink_metadata(host.join(OsStr::from_bytes(name))) {
+                Ok(metadata) => facts(&metadata).kind(),
+                Err(_) => continue,
+            },
+            _ => Kind::Other,
+        };
+        if each(name, kind).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn stat(path: &OsPath) -> io::Result<Facts> {

@@ -91,6 +91,11 @@ pub trait Accessor: Send + Sync {
         None
     }
 
+    /// As [`Accessor::list`], for accessors that need no scope for it: several directories may be read at a time.
+    fn lister(&self) -> Option<Lister> {
+        None
+    }
+
     /// As [`Accessor::stat`], links followed.
     fn stat_target(&self, scope: &Scope<'_>, path: &OsPath) -> io::Result<Facts> {
         self.stat(scope, path)
@@ -109,6 +114,9 @@ pub trait Accessor: Send + Sync {
         each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>,
     ) -> io::Result<()>;
 }
+
+/// As [`Accessor::list`], where there is no scope.
+pub type Lister = fn(&OsPath, &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> io::Result<()>;
 
 /// Every accessor. "auto" is "file" on the systems Harrier runs on.
 pub const ACCESSORS: &[&dyn Accessor] = &[

@@ -1,14 +1,18 @@
 //! The walk through directories: entries by name, then what is in them.
+//!
+//! The order is that of one thread, whatever is read ahead: the entries of a directory by name, then, by name again, what
+//! is in each of them.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 
 use smallvec::SmallVec;
 use vql::call::{Flow, Sink};
+use vql::eval::parallel::Threads;
 use vql::host::Level;
 use vql::lambda::Lambda;
 use vql::path::OsPath;
@@ -16,7 +20,9 @@ use vql::scope::Scope;
 use vql::text::Text;
 use vql::value::Value;
 
+use super::ahead::{Ahead, Slot};
 use super::component::fold;
+use super::scan::{Each, Listing, scan};
 use super::tree::{Active, Edges, Matched, Tree};
 use crate::accessor::{Accessor, FileInfo, Kind, reason};
 
@@ -62,18 +68,54 @@ struct Pending {
     path: Arc<OsPath>,
     active: Active,
     kind: Kind,
+    /// Where its entries are, if they are read ahead.
+    slot: Option<Arc<Slot>>,
 }
 
-/// An entry of the directory being read.
-struct Entry {
-    name: Text,
-    kind: Kind,
-    matched: Matched,
-    next: Active,
+/// Threads that read ahead; started when there seems to be much to read.
+struct Help<'a, 's, 'env> {
+    ahead: &'env Ahead<'env>,
+    threads: &'s thread::Scope<'s, 'env>,
+    started: Option<Threads<'a>>,
+    directories: usize,
 }
 
-/// How many entries are read between looks at cancellation.
-const CHECK: usize = 1024;
+/// Directories that are walked before threads are started.
+const FEW: usize = 16;
+
+/// Threads that one walk starts at most: more only wait for the file system.
+const MAX_THREADS: usize = 4;
+
+/// Ends the threads when the walk does, however that is.
+struct Closing<'a>(&'a Ahead<'a>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<'a, 's, 'env> Help<'a, 's, 'env> {
+    /// Counts a directory; starts the threads when it is time.
+    fn count(&mut self, scope: &Scope<'a>) {
+        self.directories += 1;
+        if self.directories != FEW {
+            return;
+        }
+        let wanted = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let permits = Threads::take(scope, wanted);
+        let ahead = self.ahead;
+        for _ in 0..permits.count {
+            self.threads.spawn(move || ahead.work());
+        }
+        self.started = (permits.count > 0).then_some(permits);
+    }
+
+    fn add(&self, path: &Arc<OsPath>, active: &Active) -> Option<Arc<Slot>> {
+        self.started.as_ref()?;
+        Some(self.ahead.add(path.clone(), active.clone(), path.components.len()))
+    }
+}
 
 impl<'a> Walk<'a> {
     pub fn new(
@@ -93,7 +135,8 @@ impl<'a> Walk<'a> {
         if !at_root.is_empty()
             && let Ok(facts) = self.accessor.stat(self.scope, &root)
         {
-            self.emit(root.clone(), facts.kind(), at_root, sink)?;
+            let globs = self.globs(&at_root);
+            self.emit(root.clone(), facts.kind(), globs, sink)?;
         }
         let start = Directory {
             path: root,
@@ -102,11 +145,25 @@ impl<'a> Walk<'a> {
             id: OnceCell::new(),
             below_link: false,
         };
+        let may_help = self.options.recursion.is_none() && !self.options.one_filesystem;
+        let Some(list) = self.accessor.lister().filter(|_| may_help) else {
+            return self.walk(start, None, sink);
+        };
+        let ahead = Ahead::new(self.tree, list, self.scope.cancel());
+        thread::scope(|threads| {
+            let _closing = Closing(&ahead);
+            let help = Help { ahead: &ahead, threads, started: None, directories: 0 };
+            self.walk(start, Some(help), sink)
+        })
+    }
+
+    fn walk(&mut self, start: Directory, mut help: Option<Help<'a, '_, '_>>, sink: &mut dyn Sink) -> Flow {
         let mut pending = Vec::new();
-        self.directory(&Rc::new(start), &mut pending, sink)?;
-        while let Some(next) = pending.pop() {
+        self.directory(&Rc::new(start), None, &mut help, &mut pending, sink)?;
+        while let Some(mut next) = pending.pop() {
+            let slot = next.slot.take();
             if let Some(directory) = self.enter(next) {
-                self.directory(&Rc::new(directory), &mut pending, sink)?;
+                self.directory(&Rc::new(directory), slot, &mut help, &mut pending, sink)?;
             }
         }
         Ok(())
@@ -116,37 +173,60 @@ impl<'a> Walk<'a> {
     fn directory(
         &mut self,
         directory: &Rc<Directory>,
+        slot: Option<Arc<Slot>>,
+        help: &mut Option<Help<'a, '_, '_>>,
         pending: &mut Vec<Pending>,
         sink: &mut dyn Sink,
     ) -> Flow {
         self.scope.tick()?;
-        let entries = self.entries(directory);
+        if let Some(help) = help {
+            help.count(self.scope);
+        }
+        let read = slot.and_then(|slot| help.as_ref()?.ahead.take(&slot));
+        let listing = self.listing(directory, read);
         let first = pending.len();
-        for entry in entries {
-            let path = Arc::new(directory.path.join(entry.name));
-            if !entry.matched.is_empty() {
-                self.emit(path.clone(), entry.kind, entry.matched, sink)?;
-            }
-            if !entry.next.is_empty() {
+        let globs: Vec<Value> = listing.outcomes.iter().map(|o| self.globs(&o.matched)).collect();
+        for entry in &listing.entries {
+            let outcome = &listing.outcomes[entry.outcome as usize];
+            if !outcome.next.is_empty() {
                 pending.push(Pending {
                     parent: directory.clone(),
-                    path,
-                    active: entry.next,
+                    path: entry.path.clone(),
+                    active: outcome.next.clone(),
                     kind: entry.kind,
+                    slot: None,
                 });
             }
         }
         // The last one is taken first.
         pending[first..].reverse();
+        if let Some(help) = help.as_ref().filter(|_| !directory.below_link) {
+            for next in pending[first..].iter_mut().filter(|p| p.kind == Kind::Directory) {
+                next.slot = help.add(&next.path, &next.active);
+            }
+        }
+        for entry in listing.entries {
+            let globs = &globs[entry.outcome as usize];
+            if !globs.is_null() {
+                self.emit(entry.path, entry.kind, globs.clone(), sink)?;
+            }
+        }
         Ok(())
     }
 
-    fn emit(&mut self, path: Arc<OsPath>, kind: Kind, matched: Matched, sink: &mut dyn Sink) -> Flow {
+    /// The list of the patterns that were matched; NULL for none.
+    fn globs(&mut self, matched: &Matched) -> Value {
+        if matched.is_empty() {
+            return Value::Null;
+        }
         let patterns = self.patterns;
-        let globs = self.lists.entry(matched).or_insert_with_key(|matched| {
+        let list = |matched: &Matched| {
             Value::list(matched.iter().map(|i| Value::Text(patterns[*i as usize].clone())).collect())
-        });
-        let globs = globs.clone();
+        };
+        self.lists.entry(matched.clone()).or_insert_with_key(list).clone()
+    }
+
+    fn emit(&mut self, path: Arc<OsPath>, kind: Kind, globs: Value, sink: &mut dyn Sink) -> Flow {
         let info = match self.accessor.stat_later() {
             Some(_) => FileInfo::found(self.accessor, path, kind, globs),
             None => match self.accessor.stat(self.scope, &path) {
@@ -157,47 +237,34 @@ impl<'a> Walk<'a> {
         sink.value(Value::Object(Arc::new(info)))
     }
 
-    /// The entries of a directory that matter, by name.
-    fn entries(&mut self, directory: &Directory) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        let (tree, scope, lower) = (self.tree, self.scope, &mut self.lower);
-        let mut count = 0;
-        let mut add = |name: &[u8], kind: Kind| {
-            fold(name, lower);
-            let (mut matched, mut next) = (Matched::new(), Active::default());
-            tree.step(&directory.active, lower, Edges::ALL, &mut matched, &mut next);
-            if kind == Kind::Other {
-                next = Active::default();
-            }
-            if !matched.is_empty() || !next.is_empty() {
-                entries.push(Entry { name: Text::from(name), kind, matched, next });
-            }
-            count += 1;
-            if count % CHECK == 0 && scope.cancel().is_cancelled() {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
+    /// The entries of a directory, unless they were read already.
+    fn listing(&mut self, directory: &Directory, read: Option<Listing>) -> Listing {
+        let (accessor, scope, cancel) = (self.accessor, self.scope, self.scope.cancel());
+        let scan = |list: &mut dyn FnMut(Each<'_>) -> io::Result<()>| {
+            scan(self.tree, &directory.path, &directory.active, cancel, list)
         };
-        if let Err(e) = self.accessor.list(scope, &directory.path, &mut add) {
-            // A directory that may be passed but not read: what is named plainly can still be asked for.
-            if e.kind() == io::ErrorKind::PermissionDenied {
-                for name in tree.literals(&directory.active) {
-                    if let Ok(facts) = self.accessor.stat(scope, &directory.path.join(name.clone())) {
-                        let _ = add(name, facts.kind());
+        let mut listing =
+            read.unwrap_or_else(|| scan(&mut |each| accessor.list(scope, &directory.path, each)));
+        let Some(failure) = listing.failure.take() else { return listing };
+        // A directory that may be passed but not read: what is named plainly can still be asked for.
+        if failure.kind() == io::ErrorKind::PermissionDenied {
+            listing = scan(&mut |each| {
+                for name in self.tree.literals(&directory.active) {
+                    if let Ok(facts) = accessor.stat(scope, &directory.path.join(name.clone())) {
+                        let _ = each(name, facts.kind());
                     }
                 }
-            }
-            scope
-                .log(Level::Debug, format!("glob: {}: {}", directory.path.text().to_str_lossy(), reason(&e)));
+                Ok(())
+            });
         }
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        entries.dedup_by(|a, b| a.name == b.name);
-        entries
+        let shown = directory.path.text();
+        scope.log(Level::Debug, format!("glob: {}: {}", shown.to_str_lossy(), reason(&failure)));
+        listing
     }
 
     /// The directory to walk into; `None` if it is none, or must not be entered.
     fn enter(&mut self, pending: Pending) -> Option<Directory> {
-        let Pending { parent, path, mut active, kind } = pending;
+        let Pending { parent, path, mut active, kind, slot: _ } = pending;
         let is_link = kind == Kind::Link;
         let below_link = parent.below_link || is_link;
         let id = OnceCell::new();

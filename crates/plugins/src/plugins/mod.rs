@@ -31,6 +31,7 @@ mod monitoring;
 mod monitoring_logs;
 mod netcat;
 mod netstat;
+mod parse_auditd;
 mod parse_csv;
 mod parse_jsonl;
 mod parse_lines;
@@ -94,6 +95,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &monitoring_logs::PLUGIN,
     &netcat::PLUGIN,
     &netstat::PLUGIN,
+    &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
     &parse_lines::PLUGIN,
