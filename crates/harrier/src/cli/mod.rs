@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
 mod api_client;
+mod artifacts;
 mod check;
 mod config;
 mod fmt;
+mod local;
 mod output;
 mod query;
 mod server;
@@ -28,6 +30,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 First steps:
   harrier query 'SELECT OSPath, Size FROM glob(globs=\"/etc/*.conf\") ORDER BY Size DESC LIMIT 5'
+  harrier artifacts collect Linux.Sys.Users Linux.Network.Connections
   harrier server --data-dir ./data
   harrier --config ./data/server.config.yaml config api_client --name Fred > api_client.yaml
   harrier query --api-config api_client.yaml 'SELECT Hostname, OS FROM info()'";
@@ -40,6 +43,8 @@ enum Command {
     #[command(subcommand)]
     User(user::Command),
     Query(query::Args),
+    #[command(subcommand)]
+    Artifacts(artifacts::Command),
     Fmt(fmt::Args),
     Check(check::Args),
     /// Print the version.
@@ -57,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => config::run(command, cli.config),
         Command::User(command) => user::run(command, cli.config),
         Command::Query(args) => query::run(args),
+        Command::Artifacts(command) => artifacts::run(command),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Version => {

@@ -1,28 +1,17 @@
 //! `harrier query`: runs VQL here, or through a server's API.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use parking_lot::Mutex;
-use plugins::host::QueryHost;
 use plugins::world::World;
 use proto::{VqlCollectorArgs, VqlEnv, VqlRequest};
-use vql::call::{Flow, Sink, Stop};
-use vql::cancel::Cancel;
-use vql::host::Level;
-use vql::json::{self, JsonOptions};
-use vql::permission::Permissions;
-use vql::plan::Statement;
 use vql::schema::Name;
-use vql::scope::Context;
-use vql::session::{Program, Session};
 use vql::value::{Row, Value};
 
 use super::Outcome;
+use super::local::{Local, Out};
 use super::output::{Format, Printer};
 
 /// Run VQL and print the rows; log lines go to standard error.
@@ -57,7 +46,7 @@ pub struct Args {
     explain: bool,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -81,7 +70,15 @@ pub fn run(args: Args) -> Outcome {
     let printer = Printer::new(BufWriter::new(io::stdout()), format, width);
     match &args.api_config {
         Some(path) => remote(&args, path, &sources, printer),
-        None => local(&args, &sources, printer),
+        None => {
+            let mut env = Row::default();
+            for (key, value) in &args.env {
+                env.set(&Name::new(key), Value::from(value.as_str()));
+            }
+            let local =
+                Local { world: World::of_process(), env, timeout: args.timeout, explain: args.explain };
+            local.run(sources.iter().map(|s| s.text.as_str()), printer)
+        }
     }
 }
 
@@ -101,102 +98,6 @@ fn sources(args: &Args) -> anyhow::Result<Vec<Source>> {
         std::process::exit(2);
     }
     Ok(sources)
-}
-
-type Out = Printer<BufWriter<io::Stdout>>;
-
-/// Rows on their way to the printer. When the reader of our output left, the query stops.
-struct PrintSink<'a> {
-    printer: &'a Mutex<Out>,
-    options: JsonOptions,
-    text: Vec<u8>,
-}
-
-impl Sink for PrintSink<'_> {
-    fn row(&mut self, row: &mut Row) -> Flow {
-        self.text.clear();
-        json::write_row(row, &mut self.text, &self.options);
-        self.printer.lock().row(&String::from_utf8_lossy(&self.text)).map_err(|_| Stop::Done)
-    }
-
-    fn value(&mut self, value: Value) -> Flow {
-        match value {
-            Value::Dict(dict) => self.row(&mut dict.snapshot()),
-            _ => self.row(&mut Row::default()),
-        }
-    }
-}
-
-fn local(args: &Args, sources: &[Source], printer: Out) -> Outcome {
-    let cancel = Cancel::new();
-    let printer = Arc::new(Mutex::new(printer));
-    flush_regularly(printer.clone(), cancel.clone());
-    if args.timeout > 0 {
-        stop_after(args.timeout, cancel.clone());
-    }
-    let mut env = Row::default();
-    for (key, value) in &args.env {
-        env.set(&Name::new(key), Value::from(value.as_str()));
-    }
-    let registry = Arc::new(plugins::registry());
-    let host = QueryHost::new(Arc::new(World::of_process()), Box::new(print_log));
-    // The caller's own rights: whatever the operating system allows.
-    let context = Context::new(registry.clone(), Arc::new(host), Permissions::all());
-    let session = Session::new(Arc::new(context), env, cancel.clone());
-    for source in sources {
-        let mut program = Program::compile(&source.text, &registry)?;
-        if args.explain {
-            program.explain();
-        }
-        run_program(&session, &program, &printer)?;
-    }
-    session.finish();
-    cancel.cancel();
-    Ok(ExitCode::SUCCESS)
-}
-
-fn run_program(session: &Session, program: &Program, printer: &Mutex<Out>) -> anyhow::Result<()> {
-    for statement in &program.statements {
-        if session.scope().cancel().is_cancelled() {
-            return Ok(());
-        }
-        match statement {
-            Statement::Let(l) => session.define(l),
-            Statement::Select(select) => {
-                printer.lock().begin()?;
-                let options = JsonOptions { zone: session.scope().zones().print };
-                let mut sink = PrintSink { printer, options, text: Vec::new() };
-                if let Err(Stop::Failed(e)) = session.select(select, &mut sink) {
-                    print_log(Level::Error, &e.to_string());
-                }
-                printer.lock().end()?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn print_log(level: Level, line: &str) {
-    let prefix = if level == Level::Default { String::new() } else { format!("{}: ", level.name()) };
-    let _ = writeln!(io::stderr(), "{prefix}{line}");
-}
-
-/// Rows of a never-ending query appear without waiting for a full buffer.
-fn flush_regularly(printer: Arc<Mutex<Out>>, cancel: Cancel) {
-    std::thread::spawn(move || {
-        while !cancel.wait(Duration::from_millis(200)) {
-            let _ = printer.lock().flush();
-        }
-    });
-}
-
-fn stop_after(seconds: u64, cancel: Cancel) {
-    std::thread::spawn(move || {
-        if !cancel.wait(Duration::from_secs(seconds)) {
-            eprintln!("harrier: stopped after {seconds} s (--timeout)");
-            cancel.cancel();
-        }
-    });
 }
 
 fn remote(args: &Args, path: &PathBuf, sources: &[Source], mut printer: Out) -> Outcome {
