@@ -3,13 +3,13 @@
 use store::event::{Period, Position};
 use store::flow::SERVER;
 use vql::args::Args;
-use vql::call::{Error, Flow, Sink};
+use vql::call::{Error, Flow};
 use vql::host::Level;
 use vql::json;
-use vql::schema::Name;
 use vql::time::ZERO;
 use vql::value::{Row, Time, Value};
 
+use crate::collection::read::Part;
 use crate::server::{Server, failed};
 
 /// The name of a queue: that of an artifact, or of one of its sources. Only the server has queues.
@@ -22,12 +22,18 @@ pub fn queue_name(client: &str, artifact: &str, source: &str) -> Result<String, 
 
 /// The period that two arguments bound, each of which may be left out.
 pub fn period(args: &Args<'_>, start: usize, end: usize) -> Result<Period, Error> {
-    Ok(Period { start: bound(args, start)?, end: bound(args, end)? })
+    Ok(Period { start: bound(args, start, None)?, end: bound(args, end, None)? })
+}
+
+/// As [`period`]; in place of an argument that is left out the variables `StartTime` and `EndTime` count.
+pub fn period_or_variables(args: &Args<'_>, start: usize, end: usize) -> Result<Period, Error> {
+    Ok(Period { start: bound(args, start, Some("StartTime"))?, end: bound(args, end, Some("EndTime"))? })
 }
 
 /// A time that cannot be read is refused: without the bound there would be more rows than asked for.
-fn bound(args: &Args<'_>, slot: usize) -> Result<Option<Time>, Error> {
-    let value = args.value(slot);
+fn bound(args: &Args<'_>, slot: usize, variable: Option<&str>) -> Result<Option<Time>, Error> {
+    let given = Some(args.value(slot)).filter(|value| !value.is_null());
+    let value = given.or_else(|| args.scope.variable(variable?)).unwrap_or_default();
     if value.is_null() {
         return Ok(None);
     }
@@ -37,16 +43,28 @@ fn bound(args: &Args<'_>, slot: usize) -> Result<Option<Time>, Error> {
     Ok(Some(time).filter(|time| *time > ZERO))
 }
 
-/// Stored rows of a queue, but for the first `skip`.
-pub fn push_stored(args: &Args<'_>, queue: &str, period: Period, skip: u64, sink: &mut dyn Sink) -> Flow {
-    let events = &Server::of(args.scope)?.events;
+/// Does something with each row of a part of those that a queue stored in a period.
+pub fn each_stored(
+    args: &Args<'_>,
+    queue: &str,
+    period: Period,
+    part: Part,
+    mut each: impl FnMut(&mut Row) -> Flow,
+) -> Flow {
     let cancel = args.scope.cancel().clone();
-    let rows = events.read(queue, &Position::Oldest, period).map_err(failed)?;
-    let mut rows = rows.skipping(skip).until(move || cancel.is_cancelled());
-    let mut parser = Parser::default();
-    while let Some(found) = rows.next() {
+    let rows = Server::of(args.scope)?.events.read(queue, &Position::Oldest, period).map_err(failed)?;
+    let mut rows = rows.skipping(part.start).until(move || cancel.is_cancelled());
+    let (mut parser, mut left) = (Parser::default(), part.count);
+    while left > 0
+        && let Some(found) = rows.next()
+    {
+        args.scope.tick()?;
         match found {
-            Ok((number, text)) => parser.push(args, &text, rows.cursor(number).into(), sink)?,
+            Ok((_, text)) => {
+                left -= 1;
+                parser.row(args, &text).map_or(Ok(()), |mut row| each(&mut row))?;
+            }
+            // What is damaged or gone is told about, and no reason to stop.
             Err(error) => log(args, &error.to_string()),
         }
     }
@@ -63,22 +81,14 @@ pub fn log(args: &Args<'_>, text: &str) {
 pub struct Parser(json::Parser);
 
 impl Parser {
-    /// Pushes a row with its place in the last column. A row that was damaged on disk is told about.
-    pub fn push(&mut self, args: &Args<'_>, text: &[u8], cursor: Value, sink: &mut dyn Sink) -> Flow {
-        match self.0.parse(text) {
-            Ok(Value::Dict(dict)) => {
-                let mut row: Row = dict.snapshot();
-                row.set(&Name::new("_cursor"), cursor);
-                sink.row(&mut row)
-            }
-            Ok(_) => {
-                log(args, "a stored row is no object and is left out");
-                Ok(())
-            }
-            Err(error) => {
-                log(args, &format!("a stored row is left out: {error}"));
-                Ok(())
-            }
-        }
+    /// The row; one that was damaged on disk is told about.
+    pub fn row(&mut self, args: &Args<'_>, text: &[u8]) -> Option<Row> {
+        let why = match self.0.parse(text) {
+            Ok(Value::Dict(dict)) => return Some(dict.snapshot()),
+            Ok(_) => "it is no object".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        log(args, &format!("a stored row is left out: {why}"));
+        None
     }
 }

@@ -1,7 +1,7 @@
 //! The VQL server: the gRPC API (`proto.API`) over the query engine.
 //!
 //! `service` holds the calls, `run` runs one `Query` on a thread of its own, `packet` packs its rows into
-//! responses, `missing` answers for methods that are not built.
+//! responses, `watch` streams the rows of an event queue, `missing` answers for methods that are not built.
 
 mod missing;
 mod packet;
@@ -9,6 +9,7 @@ mod run;
 mod secrets;
 mod server;
 mod service;
+mod watch;
 
 pub use secrets::StoredSecrets;
 pub use server::{MAX_QUERIES, Server, find_user, serve};

@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use tower_service::Service;
 
 /// What this server answers itself.
-const BUILT: &[&str] = &["Query", "VFSGetBuffer", "PushEvents", "WriteEvent", "Check"];
+const BUILT: &[&str] = &["Query", "VFSGetBuffer", "PushEvents", "WatchEvent", "WriteEvent", "Check"];
 
 /// The API service, with an answer for every other method.
 #[derive(Clone, Debug)]

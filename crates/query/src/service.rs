@@ -9,10 +9,12 @@ use std::time::Duration;
 use proto::api_server::Api;
 use proto::health_check_response::ServingStatus;
 use proto::{
-    HealthCheckRequest, HealthCheckResponse, PushEventRequest, VfsFileBuffer, VqlCollectorArgs, VqlResponse,
+    EventRequest, EventResponse, HealthCheckRequest, HealthCheckResponse, PushEventRequest, VfsFileBuffer,
+    VqlCollectorArgs, VqlResponse,
 };
 use serde_json::{Map, json};
 use serve::listener::ConnectInfo;
+use store::event::Position;
 use store::user::User;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::Stream;
@@ -24,6 +26,7 @@ use vql::permission::Permission;
 use crate::packet::{Outbox, wants_logs};
 use crate::run::Job;
 use crate::server::Server;
+use crate::watch;
 
 /// Packets that wait for a client that does not read.
 const WAITING_PACKETS: usize = 4;
@@ -72,6 +75,12 @@ impl Service {
         Status::permission_denied(message)
     }
 
+    /// A place among the queries that may run at a time.
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let permit = self.server.running.clone().try_acquire_owned();
+        permit.map_err(|_| Status::resource_exhausted("too many queries are running, try again later"))
+    }
+
     /// Stores rows in a queue and hands them to listeners; returns when they are on disk.
     async fn push(&self, caller: &Caller, queue: &str, rows: Rows, write: bool) -> Result<(), Status> {
         if queue.is_empty() {
@@ -100,6 +109,11 @@ impl Service {
     }
 }
 
+/// There is one org.
+fn check_org(org: &str) -> Result<(), Status> {
+    if org.is_empty() || org == "root" { Ok(()) } else { Err(Status::not_found("Org not found")) }
+}
+
 /// Rows as a call brings them.
 enum Rows {
     Lines(Vec<u8>),
@@ -107,20 +121,20 @@ enum Rows {
 }
 
 /// A response stream; dropping it ends the query.
-pub struct Responses {
-    stream: ReceiverStream<Result<VqlResponse, Status>>,
+pub struct Responses<T> {
+    stream: ReceiverStream<Result<T, Status>>,
     cancel: Cancel,
 }
 
-impl Stream for Responses {
-    type Item = Result<VqlResponse, Status>;
+impl<T> Stream for Responses<T> {
+    type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Pin::new(&mut self.stream).poll_next(cx)
     }
 }
 
-impl Drop for Responses {
+impl<T> Drop for Responses<T> {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
@@ -164,9 +178,13 @@ fn start(job: Job, permit: OwnedSemaphorePermit) -> Result<(), Status> {
 
 #[tonic::async_trait]
 impl Api for Service {
-    type QueryStream = Responses;
+    type QueryStream = Responses<VqlResponse>;
+    type WatchEventStream = Responses<EventResponse>;
 
-    async fn query(&self, request: Request<VqlCollectorArgs>) -> Result<Response<Responses>, Status> {
+    async fn query(
+        &self,
+        request: Request<VqlCollectorArgs>,
+    ) -> Result<Response<Responses<VqlResponse>>, Status> {
         let caller = self.caller(&request)?;
         let args = request.into_inner();
         let name = caller.user.name.clone();
@@ -175,15 +193,11 @@ impl Api for Service {
                 format!("Permission denied: User {name} requires permission ANY_QUERY to run queries");
             return Err(self.denied(&caller, "Query", message));
         }
-        if !args.org_id.is_empty() && args.org_id != "root" {
-            return Err(Status::not_found("Org not found"));
-        }
+        check_org(&args.org_id)?;
         if args.query.is_empty() {
             return Err(Status::unknown("Query should be specified."));
         }
-        let permit = self.server.running.clone().try_acquire_owned();
-        let permit = permit
-            .map_err(|_| Status::resource_exhausted("too many queries are running, try again later"))?;
+        let permit = self.permit()?;
         let (sender, receiver) = mpsc::channel(WAITING_PACKETS);
         let outbox = Arc::new(Outbox::new(sender, args.max_row, args.max_wait, wants_logs(&args)));
         let cancel = self.server.stopping.child();
@@ -211,9 +225,7 @@ impl Api for Service {
             return Err(self.denied(&caller, "VFSGetBuffer", "User is not allowed to view the VFS.".into()));
         }
         let args = request.into_inner();
-        if !args.org_id.is_empty() && args.org_id != "root" {
-            return Err(Status::not_found("Org not found"));
-        }
+        check_org(&args.org_id)?;
         let mut components = args.components;
         if !args.client_id.is_empty() {
             components.splice(0..0, ["clients".to_owned(), args.client_id]);
@@ -234,6 +246,36 @@ impl Api for Service {
         let args = request.into_inner();
         self.push(&caller, &args.artifact, Rows::Lines(args.jsonl), args.write).await?;
         Ok(Response::new(()))
+    }
+
+    async fn watch_event(
+        &self,
+        request: Request<EventRequest>,
+    ) -> Result<Response<Responses<EventResponse>>, Status> {
+        let caller = self.caller(&request)?;
+        let args = request.into_inner();
+        for needed in [Permission::AnyQuery, Permission::ReadResults] {
+            if !caller.user.effective().has(needed) {
+                let name = &caller.user.name;
+                let message =
+                    format!("Permission denied: User {name} requires permission {needed} to watch events");
+                return Err(self.denied(&caller, "WatchEvent", message));
+            }
+        }
+        check_org(&args.org_id)?;
+        let permit = self.permit()?;
+        let mut details = Map::new();
+        details.insert("queue".into(), json!(args.queue));
+        details.insert("watcher".into(), json!(args.watcher_name));
+        details.insert("node".into(), json!(args.node));
+        details.insert("peer".into(), json!(caller.peer));
+        let watch = self.server.events.subscribe(&args.queue, &Position::Newest);
+        let watch = watch.map_err(|e| Status::invalid_argument(e.to_string()))?;
+        self.server.record("WatchEvent API call", &caller.user.name, details);
+        let (sender, receiver) = mpsc::channel(WAITING_PACKETS);
+        let cancel = self.server.stopping.child();
+        watch::start(args.queue, watch, sender, cancel.clone(), permit)?;
+        Ok(Response::new(Responses { stream: ReceiverStream::new(receiver), cancel }))
     }
 
     /// Rows in `Response`, the queue's name in `Query.Name`: the older way to push.

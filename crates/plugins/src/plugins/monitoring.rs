@@ -4,7 +4,8 @@ use vql::args::Args;
 use vql::call::{Arg, Category, Flow, Plugin, Signature, Sink, Type};
 use vql::permission::Permission;
 
-use crate::events::{period, push_stored, queue_name};
+use crate::collection::read::Part;
+use crate::events::{each_stored, period, queue_name};
 
 const CLIENT_ID: usize = 0;
 const ARTIFACT: usize = 1;
@@ -16,7 +17,7 @@ const START_ROW: usize = 5;
 pub const PLUGIN: Plugin = Plugin {
     signature: Signature {
         name: "monitoring",
-        doc: "The stored rows of an event queue, oldest first; `_cursor` is what watch_monitoring() goes on behind.",
+        doc: "The stored rows of an event queue, oldest first.",
         category: Category::Events,
         args: &[
             Arg::required("client_id", Type::Str, "Only \"server\", or an empty text, has queues."),
@@ -35,5 +36,6 @@ pub const PLUGIN: Plugin = Plugin {
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let queue = queue_name(&args.string(CLIENT_ID)?, &args.string(ARTIFACT)?, &args.string(SOURCE)?)?;
-    push_stored(args, &queue, period(args, START_TIME, END_TIME)?, args.uint(START_ROW, 0)?, sink)
+    let period = period(args, START_TIME, END_TIME)?;
+    each_stored(args, &queue, period, Part::of(args, START_ROW, None)?, |row| sink.row(row))
 }

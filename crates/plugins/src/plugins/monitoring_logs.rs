@@ -1,14 +1,14 @@
 //! `FROM monitoring_logs(client_id=, artifact=, …)`: what event artifacts logged.
 
-use store::event::{Period, Position};
 use store::flow::SERVER;
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Flow, Plugin, Signature, Sink, Type};
 use vql::permission::Permission;
 use vql::value::Value;
 
+use crate::collection::read::Part;
+use crate::events::{each_stored, period};
 use crate::monitoring::LOGS;
-use crate::server::{Server, failed, stored_row};
 
 const CLIENT_ID: usize = 0;
 const ARTIFACT: usize = 1;
@@ -25,7 +25,7 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::required("artifact", Type::Str, "The artifact."),
             Arg::optional("source", Type::Str, "Accepted; lines are kept for the whole artifact."),
             Arg::optional("start_time", Type::Any, "Lines from then on."),
-            Arg::optional("end_time", Type::Any, "Lines until then."),
+            Arg::optional("end_time", Type::Any, "Lines before then."),
         ],
         permissions: &[Permission::ReadResults],
         ..Signature::NEW
@@ -35,21 +35,15 @@ pub const PLUGIN: Plugin = Plugin {
 };
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
-    let server = Server::of(args.scope)?;
     let client = args.string(CLIENT_ID)?;
     if !matches!(client.as_str(), "" | SERVER) {
         return Err(Error::new(format!("client {client} runs no event artifacts")).into());
     }
     let artifact = Value::Text(args.text(ARTIFACT)?);
-    let period = Period { start: args.time(START_TIME)?, end: args.time(END_TIME)? };
-    for row in server.events.read(LOGS, &Position::Oldest, period).map_err(failed)? {
-        let mut row = stored_row(&row.map_err(failed)?.1)?;
-        args.scope.tick()?;
-        if row.get_str("artifact").is_some_and(|name| is_same(name, &artifact)) {
-            sink.row(&mut row)?;
-        }
-    }
-    Ok(())
+    each_stored(args, LOGS, period(args, START_TIME, END_TIME)?, Part::ALL, |row| {
+        let is_wanted = row.get_str("artifact").is_some_and(|name| is_same(name, &artifact));
+        if is_wanted { sink.row(row) } else { Ok(()) }
+    })
 }
 
 fn is_same(name: &Value, wanted: &Value) -> bool {

@@ -1,13 +1,13 @@
 //! `FROM source(…)`: stored rows, of a collection or of an event queue.
 
-use store::event::{Period, Position};
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Flow, Plugin, Signature, Sink, Type};
 use vql::permission::Permission;
-use vql::value::{Time, Value};
+use vql::value::Value;
 
 use crate::collection::read::{self, Part};
-use crate::server::{Server, failed, stored_row};
+use crate::events::{each_stored, period_or_variables, queue_name};
+use crate::server::Server;
 
 const CLIENT_ID: usize = 0;
 const FLOW_ID: usize = 1;
@@ -31,8 +31,12 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::optional("hunt_id", Type::Str, "The hunt; the variable HuntId by default."),
             Arg::optional("artifact", Type::Str, "The artifact; the variable ArtifactName by default."),
             Arg::optional("source", Type::Str, "The source of the artifact."),
-            Arg::optional("start_time", Type::Any, "Events from then on; the variable StartTime by default."),
-            Arg::optional("end_time", Type::Any, "Events until then; the variable EndTime by default."),
+            Arg::optional(
+                "start_time",
+                Type::Any,
+                "Events of then and later; the variable StartTime by default.",
+            ),
+            Arg::optional("end_time", Type::Any, "Events before then; the variable EndTime by default."),
             Arg::optional("notebook_id", Type::Str, "There are no notebooks."),
             Arg::optional("notebook_cell_id", Type::Str, "There are no notebooks."),
             Arg::optional("notebook_cell_version", Type::Str, "There are no notebooks."),
@@ -60,42 +64,16 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
             return Err(Error::new(format!("there are no {what} yet")).into());
         }
     }
+    if flow.is_empty() && artifact.is_empty() {
+        return Err(Error::from("name a collection: client_id and flow_id, or the artifact of events").into());
+    }
     if flow.is_empty() {
-        return events(args, server, &artifact, part, sink);
+        let queue = queue_name(&client, &artifact, &args.string(SOURCE)?)?;
+        let period = period_or_variables(args, START_TIME, END_TIME)?;
+        return each_stored(args, &queue, period, part, |row| sink.row(row));
     }
     let sources = read::sources(server, &client, &flow, &artifact, &args.string(SOURCE)?)?;
     read::push(args, server, (&client, &flow), &sources, part, sink)
-}
-
-/// The stored rows of an event queue.
-fn events(args: &Args<'_>, server: &Server, artifact: &str, part: Part, sink: &mut dyn Sink) -> Flow {
-    if artifact.is_empty() {
-        return Err(Error::from("name a collection (client_id, flow_id) or an event queue (artifact)").into());
-    }
-    let queue = match args.string(SOURCE)? {
-        source if source.is_empty() => artifact.to_owned(),
-        source => format!("{artifact}/{source}"),
-    };
-    let start = time_or_variable(args, START_TIME, "StartTime")?;
-    let end = time_or_variable(args, END_TIME, "EndTime")?;
-    let rows = server.events.read(&queue, &Position::Oldest, Period { start, end }).map_err(failed)?;
-    let last = part.start.saturating_add(part.count);
-    for (at, row) in (0..last).zip(rows) {
-        let (_, text) = row.map_err(failed)?;
-        if at >= part.start {
-            args.scope.tick()?;
-            sink.row(&mut stored_row(&text)?)?;
-        }
-    }
-    Ok(())
-}
-
-fn time_or_variable(args: &Args<'_>, slot: usize, variable: &str) -> Result<Option<Time>, Error> {
-    if let Some(time) = args.time(slot)? {
-        return Ok(Some(time));
-    }
-    let value = args.scope.variable(variable).unwrap_or_default();
-    Ok(vql::time::from_value(&value, &args.scope.zones()))
 }
 
 /// An argument; when it is not given, the variable that a notebook sets in its place.

@@ -6,6 +6,7 @@ use store::event::{Event, Position};
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Flow, Plugin, Signature, Sink, Stop, Type};
 use vql::permission::Permission;
+use vql::schema::Name;
 
 use crate::events::{self, Parser};
 use crate::server::{Server, failed};
@@ -45,13 +46,17 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     };
     let events = &Server::of(args.scope)?.events;
     let mut watch = events.subscribe(&args.string(ARTIFACT)?, &from).map_err(failed)?;
-    let mut parser = Parser::default();
+    let (mut parser, cursor) = (Parser::default(), Name::new("_cursor"));
     loop {
         if args.scope.cancel().is_cancelled() {
             return Err(Stop::Done);
         }
         match watch.recv_timeout(STEP) {
-            Event::Row(_, row) => parser.push(args, &row, watch.cursor().into(), sink)?,
+            Event::Row(_, text) => {
+                let Some(mut row) = parser.row(args, &text) else { continue };
+                row.set(&cursor, watch.cursor().into());
+                sink.row(&mut row)?;
+            }
             Event::TimedOut => {}
             Event::LeftOut(error) => events::log(args, &error.to_string()),
             Event::Lost(rows) => {

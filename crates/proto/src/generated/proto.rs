@@ -378,6 +378,29 @@ pub struct PushEventRequest {
     #[prost(string, tag = "8")]
     pub username: ::prost::alloc::string::String,
 }
+/// Which queue to watch.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventRequest {
+    #[prost(string, tag = "1")]
+    pub queue: ::prost::alloc::string::String,
+    /// Who watches, for the audit log.
+    #[prost(string, tag = "2")]
+    pub node: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub watcher_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub org_id: ::prost::alloc::string::String,
+}
+/// Rows of the queue that is watched.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventResponse {
+    /// The name of the queue.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// One JSON object per line.
+    #[prost(bytes = "vec", tag = "2")]
+    pub jsonl: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HealthCheckRequest {
     #[prost(string, tag = "1")]
@@ -570,6 +593,28 @@ pub mod api_client {
             req.extensions_mut().insert(GrpcMethod::new("proto.API", "PushEvents"));
             self.inner.unary(req, path, codec).await
         }
+        /// Streams the rows of an event queue from now on, without end.
+        pub async fn watch_event(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::EventResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/WatchEvent");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "WatchEvent"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Kept for old clients, which should use PushEvents: the rows of Response go to the queue named by Query.Name.
         pub async fn write_event(
             &mut self,
@@ -647,6 +692,17 @@ pub mod api_server {
             &self,
             request: tonic::Request<super::PushEventRequest>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
+        /// Server streaming response type for the WatchEvent method.
+        type WatchEventStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::EventResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams the rows of an event queue from now on, without end.
+        async fn watch_event(
+            &self,
+            request: tonic::Request<super::EventRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchEventStream>, tonic::Status>;
         /// Kept for old clients, which should use PushEvents: the rows of Response go to the queue named by Query.Name.
         async fn write_event(
             &self,
@@ -865,6 +921,52 @@ pub mod api_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/WatchEvent" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchEventSvc<T: Api>(pub Arc<T>);
+                    impl<
+                        T: Api,
+                    > tonic::server::ServerStreamingService<super::EventRequest>
+                    for WatchEventSvc<T> {
+                        type Response = super::EventResponse;
+                        type ResponseStream = T::WatchEventStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EventRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::watch_event(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchEventSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -16,7 +16,7 @@ use super::shared::Shared;
 use crate::error::{Error, Result};
 
 /// Batches that may wait; callers beyond that wait for their turn.
-const MAX_WAITING: usize = 32;
+const MAX_WAITING: usize = 256;
 
 /// Files kept open between appends.
 const MAX_OPEN: usize = 64;
