@@ -9,21 +9,33 @@ mod background;
 mod cache;
 mod cache_dns;
 mod cancel_flow;
+mod client_create;
+mod client_info;
+mod client_metadata;
+mod client_set_metadata;
 mod collect_client;
 mod compress;
 mod copy;
 mod environ;
 mod expand;
+mod favorites_delete;
+mod favorites_save;
 mod generate;
 mod geoip;
 mod get_flow;
 mod get_server_monitoring;
 mod getpid;
 mod hash;
+mod hunt;
+mod hunt_add;
+mod hunt_info;
+mod hunt_update;
 mod info;
+mod label;
 mod lru;
 mod memoize;
 mod now;
+mod org;
 mod parse_binary;
 mod parse_x509;
 mod parse_xml;
@@ -38,6 +50,8 @@ mod rm_server_monitoring;
 mod secret_add;
 mod secret_modify;
 mod send_event;
+mod server_metadata;
+mod server_set_metadata;
 mod set_server_monitoring;
 mod sleep;
 mod stat;
@@ -46,6 +60,12 @@ mod tempdir;
 mod tempfile;
 mod upload;
 mod upload_directory;
+mod user;
+mod user_create;
+mod user_delete;
+mod user_grant;
+mod user_message;
+mod user_options;
 mod uuid;
 mod whoami;
 mod write_file;
@@ -66,23 +86,35 @@ pub const FUNCTIONS: &[&Function] = &[
     &cache::FUNCTION,
     &cache_dns::FUNCTION,
     &cancel_flow::FUNCTION,
+    &client_create::FUNCTION,
+    &client_info::FUNCTION,
+    &client_metadata::FUNCTION,
+    &client_set_metadata::FUNCTION,
     &collect_client::FUNCTION,
     &compress::FUNCTION,
     &copy::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
+    &favorites_delete::FUNCTION,
+    &favorites_save::FUNCTION,
     &generate::FUNCTION,
     &geoip::FUNCTION,
     &get_flow::FUNCTION,
     &get_server_monitoring::FUNCTION,
     &getpid::FUNCTION,
     &hash::FUNCTION,
+    &hunt::FUNCTION,
+    &hunt_add::FUNCTION,
+    &hunt_info::FUNCTION,
+    &hunt_update::FUNCTION,
     &info::FUNCTION,
+    &label::FUNCTION,
     &lru::FUNCTION,
     &memoize::FUNCTION,
     &now::FUNCTION,
     &parse_binary::FUNCTION,
     &parse_x509::FUNCTION,
+    &org::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
     &pipe::FUNCTION,
@@ -95,6 +127,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &secret_add::FUNCTION,
     &secret_modify::FUNCTION,
     &send_event::FUNCTION,
+    &server_metadata::FUNCTION,
+    &server_set_metadata::FUNCTION,
     &set_server_monitoring::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
@@ -103,6 +137,12 @@ pub const FUNCTIONS: &[&Function] = &[
     &tempfile::FUNCTION,
     &upload::FUNCTION,
     &upload_directory::FUNCTION,
+    &user::FUNCTION,
+    &user_create::FUNCTION,
+    &user_delete::FUNCTION,
+    &user_grant::FUNCTION,
+    &user_message::FUNCTION,
+    &user_options::FUNCTION,
     &uuid::FUNCTION,
     &whoami::FUNCTION,
     &write_file::FUNCTION,

@@ -4,6 +4,8 @@ mod artifact;
 mod artifact_definitions;
 mod batch;
 mod cat;
+mod client_delete;
+mod clients;
 mod clock;
 mod connections;
 mod delay;
@@ -13,19 +15,26 @@ mod diff;
 mod enumerate_flow;
 mod environ;
 mod execve;
+mod favorites_list;
 mod fifo;
 mod filesystems;
 mod flow_logs;
 mod flow_results;
 mod flows;
 mod glob;
+mod gui_users;
 mod help;
 mod http_client;
+mod hunt_delete;
+mod hunt_flows;
+mod hunt_results;
+mod hunts;
 mod info;
 mod interfaces;
 mod monitoring;
 mod monitoring_logs;
 mod netstat;
+mod orgs;
 mod parse_csv;
 mod parse_jsonl;
 mod parse_lines;
@@ -43,6 +52,7 @@ mod sqlite;
 mod stat;
 mod unzip;
 mod uploads;
+mod user_messages;
 mod users;
 mod watch_monitoring;
 mod write_csv;
@@ -56,6 +66,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &artifact_definitions::PLUGIN,
     &batch::PLUGIN,
     &cat::PLUGIN,
+    &client_delete::PLUGIN,
+    &clients::PLUGIN,
     &clock::PLUGIN,
     &connections::PLUGIN,
     &delay::PLUGIN,
@@ -65,19 +77,26 @@ pub const PLUGINS: &[&Plugin] = &[
     &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
     &execve::PLUGIN,
+    &favorites_list::PLUGIN,
     &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &flow_logs::PLUGIN,
     &flow_results::PLUGIN,
     &flows::PLUGIN,
     &glob::PLUGIN,
+    &gui_users::PLUGIN,
     &help::PLUGIN,
     &http_client::PLUGIN,
+    &hunt_delete::PLUGIN,
+    &hunt_flows::PLUGIN,
+    &hunt_results::PLUGIN,
+    &hunts::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
     &monitoring::PLUGIN,
     &monitoring_logs::PLUGIN,
     &netstat::PLUGIN,
+    &orgs::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
     &parse_lines::PLUGIN,
@@ -95,6 +114,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &stat::PLUGIN,
     &unzip::PLUGIN,
     &uploads::PLUGIN,
+    &user_messages::PLUGIN,
     &users::PLUGIN,
     &watch_monitoring::PLUGIN,
     &write_csv::PLUGIN,
