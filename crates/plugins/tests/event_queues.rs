@@ -2,51 +2,29 @@
 
 mod common;
 
-use std::sync::Arc;
-
+use common::state::TestServer;
 use common::{Outcome, run_in};
-use plugins::server::Server;
-use plugins::world::World;
-use store::DataDir;
 use store::event::Row;
 use vql::cancel::Cancel;
 use vql::permission::{Permission, Permissions};
 
 /// A server whose queue `Custom.Q/Main` holds five rows, one a second.
-struct TestServer {
-    _dir: tempfile::TempDir,
-    server: Arc<Server>,
-    world: Arc<World>,
-}
-
-fn five_rows() -> TestServer {
-    let dir = tempfile::tempdir().unwrap();
-    let data = DataDir::open(dir.path().join("data")).unwrap();
-    let files = Arc::new(data.files().unwrap());
-    let server = Arc::new(Server {
-        flows: data.flows(files.clone()).unwrap(),
-        files,
-        events: Arc::new(data.events(Default::default()).unwrap()),
-        audit: Arc::new(data.audit().unwrap()),
-        running: Default::default(),
-        monitoring: data.monitoring().unwrap(),
-        monitor: Default::default(),
-        stopping: Cancel::new(),
-    });
-    let world = World { server: Some(server.clone()), ..World::of_process() };
-    let made = TestServer { _dir: dir, server, world: Arc::new(world) };
+fn five_rows() -> Queue {
+    let made = Queue(TestServer::new());
     (1..=5).for_each(|n| made.append(n));
     made
 }
 
-impl TestServer {
+struct Queue(TestServer);
+
+impl Queue {
     fn append(&self, n: i64) {
         let row: Row = format!("{{\"N\":{n},\"_ts\":{}}}", 1000 + n).into_bytes().into();
-        self.server.events.append("Custom.Q/Main", vec![row]).unwrap();
+        self.0.server.events.append("Custom.Q/Main", vec![row]).unwrap();
     }
 
     fn run(&self, source: &str) -> Outcome {
-        run_in(self.world.clone(), source, &[], Permissions::all(), Cancel::new())
+        run_in(self.0.world.clone(), source, &[], Permissions::all(), Cancel::new())
     }
 
     /// The rows of a query that logs nothing.
@@ -167,7 +145,7 @@ fn deleting_is_shown_first_and_noted() {
     assert_eq!(left(), [1, 4, 5]);
     assert_eq!(delete(", end_time=1000, really_do_it=TRUE"), "[]");
     let refused = run_in(
-        server.world.clone(),
+        server.0.world.clone(),
         "SELECT * FROM delete_events(client_id='', artifact='Custom.Q/Main', really_do_it=TRUE)",
         &[],
         Permissions::all().without(Permission::DeleteResults),

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audit::AuditLog;
+use crate::client::Clients;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event::{EventStore, Retention};
 use crate::file_store::FileStore;
 use crate::flow::Flows;
+use crate::hunt::Hunts;
+use crate::metadata::Metadata;
 use crate::monitoring::MonitoringTable;
+use crate::profile::Profiles;
 use crate::revocation::Revocations;
 use crate::secret::Secrets;
 use crate::user::Users;
@@ -78,6 +82,26 @@ impl DataDir {
     /// The managed secrets.
     pub fn secrets(&self) -> Secrets {
         Secrets::open(self.root.join("secrets"))
+    }
+
+    /// The clients.
+    pub fn clients(&self) -> Result<Clients> {
+        Clients::open(self.root.join("clients"))
+    }
+
+    /// Free facts about clients.
+    pub fn metadata(&self) -> Result<Metadata> {
+        Metadata::open(self.root.join("metadata"))
+    }
+
+    /// The hunts.
+    pub fn hunts(&self) -> Result<Hunts> {
+        Hunts::open(self.root.join("hunts"))
+    }
+
+    /// What users keep for themselves.
+    pub fn profiles(&self) -> Result<Profiles> {
+        Profiles::open(self.root.join("profiles"))
     }
 
     /// The audit log.

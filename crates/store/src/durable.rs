@@ -6,6 +6,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::error::{Error, Result};
 
 /// Replaces the file in one step: readers see the old or the new text, also after a power loss. The file is
@@ -21,6 +24,28 @@ pub fn write(path: &Path, text: &[u8]) -> Result<()> {
         sync_dir(dir)
     };
     replace().map_err(Error::io("write", path))
+}
+
+/// As [`write`], a record as JSON.
+pub fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
+    let text =
+        serde_json::to_vec(record).map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
+    write(path, &text)
+}
+
+/// The record that [`write_json`] wrote, or `None` when there is none.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let Some((_, text)) = read(path)? else { return Ok(None) };
+    serde_json::from_slice(&text).map(Some).map_err(|source| Error::Damaged { path: path.to_owned(), source })
+}
+
+/// Removes the file for good; that there is none is no error.
+pub fn remove(path: &Path) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    match fs::remove_file(path).and_then(|()| sync_dir(dir)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::io("remove", path)),
+    }
 }
 
 /// Makes created, renamed and removed names in `dir` survive a power loss.

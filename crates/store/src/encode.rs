@@ -4,6 +4,9 @@
 //! hold a separator, nor be `..`, nor be hidden, nor collide with another.
 
 use std::fmt::Write;
+use std::io;
+
+use crate::error::{Error, Result};
 
 /// The longest file name that is made: leaves room for a suffix below the usual limit of 255 bytes.
 const MAX_LEN: usize = 240;
@@ -36,6 +39,22 @@ pub fn decode(file_name: &str) -> Option<String> {
         }
     }
     String::from_utf8(out).ok()
+}
+
+/// Fills with bytes that nobody can guess.
+pub fn random(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|e| Error::io("read", "the random source".as_ref())(io::Error::other(e)))
+}
+
+/// A new id that sorts by the time it was made: 13 digits to base 32.
+pub fn timed_id() -> Result<String> {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
+    let mut bytes = [0; 8];
+    let seconds = jiff::Timestamp::now().as_second() as u64;
+    bytes[..5].copy_from_slice(&seconds.to_be_bytes()[3..]);
+    random(&mut bytes[5..])?;
+    let number = u64::from_be_bytes(bytes);
+    Ok((0..13).rev().map(|i| char::from(DIGITS[(number >> (5 * i)) as usize & 31])).collect())
 }
 
 #[cfg(test)]

@@ -46,6 +46,16 @@ pub enum Error {
     AuditFull,
     #[error("the secret {name:?} does not open with the key of this server, add it anew")]
     SecretSealed { name: String },
+    #[error("client {0} is not known")]
+    ClientUnknown(String),
+    #[error("there is a client {0} already")]
+    ClientKnown(String),
+    #[error("hunt {0} is not known")]
+    HuntUnknown(String),
+    #[error("the metadata of one client may take {limit} bytes at most")]
+    MetadataTooLong { limit: usize },
+    #[error("{what} of a user may be {limit} at most, delete some first")]
+    ProfileFull { what: &'static str, limit: usize },
     #[error("Invalid pathspec")]
     PathInvalid,
     #[error("Not Found")]

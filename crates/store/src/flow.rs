@@ -9,6 +9,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::data_dir::create_private_dir;
 use crate::durable;
 use crate::encode;
@@ -25,28 +27,27 @@ pub use record::{
 /// The client id that stands for the server itself.
 pub const SERVER: &str = "server";
 
+/// The ending of the empty file that marks a collection its client has still to take.
+const WAITING: &str = ".waiting";
+
 /// All collections.
 #[derive(Debug)]
 pub struct Flows {
     dir: PathBuf,
     files: Arc<FileStore>,
+    changing: Mutex<()>,
 }
 
 impl Flows {
     /// Uses the directory, creating it when missing.
     pub fn open(dir: PathBuf, files: Arc<FileStore>) -> Result<Self> {
         create_private_dir(&dir)?;
-        Ok(Self { dir, files })
+        Ok(Self { dir, files, changing: Mutex::default() })
     }
 
     /// A new id, in the order of time: `F.` and 13 characters.
     pub fn new_id(&self) -> Result<String> {
-        let mut bytes = [0; 8];
-        let seconds = jiff::Timestamp::now().as_second() as u64;
-        bytes[..5].copy_from_slice(&seconds.to_be_bytes()[3..]);
-        getrandom::fill(&mut bytes[5..])
-            .map_err(|e| Error::io("read", "the random source".as_ref())(io::Error::other(e)))?;
-        Ok(format!("F.{}", base32hex(bytes)))
+        Ok(format!("F.{}", encode::timed_id()?))
     }
 
     /// Stores a record; on disk when this returns.
@@ -54,24 +55,65 @@ impl Flows {
         let path = self.path(&flow.client_id, &flow.session_id)?;
         let dir = path.parent().unwrap_or(&self.dir);
         create_private_dir(dir)?;
-        let text =
-            serde_json::to_vec(flow).map_err(|source| Error::Damaged { path: path.clone(), source })?;
-        durable::write(&path, &text)
+        durable::write_json(&path, flow)
+    }
+
+    /// Stores the record of a collection that its client has still to take; see [`Flows::pending`].
+    pub fn enqueue(&self, flow: &Flow) -> Result<()> {
+        let mark = self.waiting(&flow.client_id, &flow.session_id)?;
+        create_private_dir(mark.parent().unwrap_or(&self.dir))?;
+        // A mark without a record means nothing, so it comes first: saving makes both last.
+        fs::File::create(&mark).map_err(Error::io("create", &mark))?;
+        self.save(flow)
+    }
+
+    /// The collections that a client has still to take, urgent ones first, then by age. Reads nothing when there
+    /// are none.
+    pub fn pending(&self, client: &str) -> Result<Vec<Flow>> {
+        let mut pending = Vec::new();
+        for id in self.names(client, WAITING)? {
+            pending.extend(self.find(client, &id)?.filter(|flow| !flow.state.is_over()));
+        }
+        pending.sort_by(|a, b| {
+            let key = |f: &Flow| (!f.request.urgent, f.create_time);
+            key(a).cmp(&key(b)).then_with(|| a.session_id.cmp(&b.session_id))
+        });
+        Ok(pending)
+    }
+
+    /// Whether the client has still to take the collection.
+    pub fn is_pending(&self, client: &str, id: &str) -> Result<bool> {
+        Ok(self.waiting(client, id)?.exists())
+    }
+
+    /// Takes a collection out of the queue: the client has it, or will never get it.
+    pub fn dequeue(&self, client: &str, id: &str) -> Result<()> {
+        durable::remove(&self.waiting(client, id)?)
+    }
+
+    /// Changes a record in one step; `None` when there is none. Two changes never mix.
+    pub fn update(&self, client: &str, id: &str, change: impl FnOnce(&mut Flow)) -> Result<Option<Flow>> {
+        let _changing = self.changing.lock();
+        let Some(mut flow) = self.find(client, id)? else { return Ok(None) };
+        change(&mut flow);
+        self.save(&flow)?;
+        Ok(Some(flow))
     }
 
     /// The collection of that id.
     pub fn find(&self, client: &str, id: &str) -> Result<Option<Flow>> {
-        let path = self.path(client, id)?;
-        match durable::read(&path)? {
-            None => Ok(None),
-            Some((_, text)) => {
-                serde_json::from_slice(&text).map(Some).map_err(|source| Error::Damaged { path, source })
-            }
-        }
+        durable::read_json(&self.path(client, id)?)
     }
 
     /// The ids of a client's collections, newest first.
     pub fn ids(&self, client: &str) -> Result<Vec<String>> {
+        let mut ids = self.names(client, ".json")?;
+        ids.sort_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    /// The names of a client's files with this ending, without it.
+    fn names(&self, client: &str, ending: &str) -> Result<Vec<String>> {
         let dir = self.client_dir(client)?;
         let entries = match fs::read_dir(&dir) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -80,10 +122,9 @@ impl Flows {
         let mut ids = Vec::new();
         for entry in entries {
             let name = entry.map_err(Error::io("list", &dir))?.file_name();
-            let id = name.to_str().and_then(|n| n.strip_suffix(".json")).and_then(encode::decode);
+            let id = name.to_str().and_then(|n| n.strip_suffix(ending)).and_then(encode::decode);
             ids.extend(id.filter(|id| !id.starts_with('.')));
         }
-        ids.sort_by(|a, b| b.cmp(a));
         Ok(ids)
     }
 
@@ -102,11 +143,8 @@ impl Flows {
     pub fn delete(&self, client: &str, id: &str) -> Result<()> {
         self.files.remove(&components(client, id, &[])?)?;
         self.files.remove(&["downloads".to_owned(), safe(client)?, safe(id)?])?;
-        let path = self.path(client, id)?;
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed.map_err(Error::io("delete", &path)),
-        }
+        self.dequeue(client, id)?;
+        durable::remove(&self.path(client, id)?)
     }
 
     /// Adds rows to the results of a source (`Artifact` or `Artifact/Source`).
@@ -155,6 +193,10 @@ impl Flows {
         Ok(self.dir.join(safe(client)?))
     }
 
+    fn waiting(&self, client: &str, id: &str) -> Result<PathBuf> {
+        Ok(self.client_dir(client)?.join(safe(id)? + WAITING))
+    }
+
     fn path(&self, client: &str, id: &str) -> Result<PathBuf> {
         Ok(self.client_dir(client)?.join(safe(id)? + ".json"))
     }
@@ -173,12 +215,6 @@ fn result_path(client: &str, id: &str, source: &str) -> Result<Vec<String>> {
 
 fn safe(name: &str) -> Result<String> {
     encode::file_name(name).ok_or(Error::PathInvalid)
-}
-
-fn base32hex(bytes: [u8; 8]) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
-    let number = u64::from_be_bytes(bytes);
-    (0..13).rev().map(|i| char::from(DIGITS[(number >> (5 * i)) as usize & 31])).collect()
 }
 
 #[cfg(test)]
@@ -212,6 +248,34 @@ mod tests {
         assert_eq!(flows.find(SERVER, &id).unwrap(), None);
         assert_eq!(flows.results(SERVER, &id, "A.B/One").unwrap().count(), 0);
         flows.delete(SERVER, &id).unwrap();
+    }
+
+    #[test]
+    fn a_client_takes_what_waits_for_it() {
+        let (_dir, flows) = flows();
+        let flow = |id: &str, urgent: bool, create_time: u64| Flow {
+            client_id: "C.1".into(),
+            session_id: id.into(),
+            request: Request { urgent, ..Request::default() },
+            create_time,
+            state: FlowState::Running,
+            ..Flow::default()
+        };
+        for flow in
+            [flow("F.1", false, 2), flow("F.2", false, 1), flow("F.3", true, 3), flow("F.4", false, 4)]
+        {
+            flows.enqueue(&flow).unwrap();
+        }
+        flows.save(&flow("F.5", false, 0)).unwrap();
+        flows.delete("C.1", "F.4").unwrap();
+        let waiting = || flows.pending("C.1").unwrap().into_iter().map(|f| f.session_id).collect::<Vec<_>>();
+        assert_eq!(waiting(), ["F.3", "F.2", "F.1"]);
+        flows.dequeue("C.1", "F.2").unwrap();
+        flows.update("C.1", "F.1", |f| f.state = FlowState::Error).unwrap();
+        assert_eq!(waiting(), ["F.3"]);
+        assert_eq!(flows.ids("C.1").unwrap(), ["F.5", "F.3", "F.2", "F.1"]);
+        assert!(flows.pending("C.2").unwrap().is_empty());
+        assert_eq!(flows.update("C.1", "F.9", |_| ()).unwrap(), None);
     }
 
     #[test]

@@ -12,11 +12,16 @@
 //! DIR/files/…                    the file store               [file_store]
 //! DIR/flows/<client>/<id>.json   one record per collection    [flow]
 //! DIR/monitoring.json            event artifacts that run    [monitoring]
+//! DIR/clients/<id>.json          one record per client        [client]
+//! DIR/metadata/<client>.json     free facts about each        [metadata]
+//! DIR/hunts/<id>.json            one record per hunt          [hunt]
+//! DIR/profiles/<user>.json       what each user keeps         [profile]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
 //! DIR/secrets/<type>/<name>.json sealed secrets               [secret]
 //! ```
 
 pub mod audit;
+pub mod client;
 mod data_dir;
 pub mod definition;
 mod durable;
@@ -25,7 +30,10 @@ mod error;
 pub mod event;
 pub mod file_store;
 pub mod flow;
+pub mod hunt;
+pub mod metadata;
 pub mod monitoring;
+pub mod profile;
 pub mod revocation;
 pub mod role;
 pub mod rows;

@@ -4,11 +4,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use parking_lot::Mutex;
 use plugins::artifact::repository::Repository;
 use plugins::collection::Runtime;
 use plugins::monitoring::Monitor;
@@ -120,19 +119,11 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
     deny(&mut registry, &loaded.config);
     let users = Arc::new(users);
     let stopping = Cancel::new();
-    let files = Arc::new(dir.files()?);
-    let audit = Arc::new(dir.audit()?);
-    let kept = Arc::new(plugins::server::Server {
-        flows: dir.flows(files.clone())?,
-        files: files.clone(),
-        events: events.clone(),
-        audit: audit.clone(),
-        running: Mutex::default(),
-        monitoring: dir.monitoring()?,
-        monitor: OnceLock::new(),
-        stopping: stopping.clone(),
-    });
+    let client_config = client_config(&loaded.config);
+    let kept = plugins::server::Server::open(dir, events, users.clone(), client_config, stopping.clone())?;
+    let kept = Arc::new(kept);
     plugins::collection::mark_interrupted(&kept)?;
+    plugins::hunt::resume(&kept)?;
     let surroundings = World::of_process();
     let world = World {
         writes: write_policy(&loaded.config, &surroundings),
@@ -150,9 +141,9 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         stopping,
         users,
         revocations: Arc::new(revocations),
-        events,
-        files,
-        audit,
+        events: kept.events.clone(),
+        files: kept.files.clone(),
+        audit: kept.audit.clone(),
         registry,
         world,
         config: public_config(&loaded.config),
@@ -230,6 +221,17 @@ fn public_config(config: &ServerConfig) -> Value {
     let version =
         Value::dict([("name", Value::from("harrier")), ("version", Value::from(env!("CARGO_PKG_VERSION")))]);
     Value::dict([("server_urls", Value::list(urls)), ("version", version)])
+}
+
+/// What clients have to know; the nonce is a secret that they share.
+fn client_config(config: &ServerConfig) -> Value {
+    let Some(client) = &config.client else { return Value::dict([]) };
+    let urls = client.server_urls.iter().map(|url| Value::from(url.as_str())).collect();
+    Value::dict([
+        ("server_urls", Value::list(urls)),
+        ("ca_certificate", Value::from(client.ca_certificate.as_str())),
+        ("use_self_signed_ssl", Value::Bool(client.use_self_signed_ssl)),
+    ])
 }
 
 /// Says where everything is, for people and for programs.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use store::flow::SERVER;
 use vql::call::{Error, Flow, Sink, Stop};
 use vql::cancel::Cancel;
 use vql::host::Level;
@@ -12,16 +13,29 @@ use vql::scope::{Context, Scope};
 use vql::session::{Program, Session};
 use vql::value::{Row, Value};
 
-use super::definition::Definition;
+use super::definition::{Definition, Parameter};
+use super::parameter::ParameterType;
 use super::prepared::{Prepared, PreparedSource};
+use crate::server::{Server, failed, shown};
 
 /// The values of all parameters: what was given, else the defaults. Values for parameters that do not exist
-/// are reported to `unknown`.
-pub fn environment(definition: &Definition, given: Row, mut unknown: impl FnMut(&str)) -> Result<Row, Error> {
+/// are reported to `unknown`. Parameters of type `server_metadata` take what was noted about the server.
+pub fn environment(
+    definition: &Definition,
+    given: Row,
+    server: Option<&Server>,
+    mut unknown: impl FnMut(&str),
+) -> Result<Row, Error> {
     let mut env = Row::default();
     for parameter in &definition.parameters {
         let name = Name::new(&parameter.name);
-        env.set(&name, parameter.resolve(given.get(&name).cloned())?);
+        let value = match given.get(&name) {
+            Some(value) if !value.is_null() => Some(value.clone()),
+            // What was noted may be secret: only artifacts that take trust to define get to see it.
+            _ if definition.kind.is_server() => noted(parameter, server)?,
+            _ => None,
+        };
+        env.set(&name, parameter.resolve(value)?);
     }
     for (name, _) in given.iter() {
         if env.get(name).is_none() {
@@ -29,6 +43,16 @@ pub fn environment(definition: &Definition, given: Row, mut unknown: impl FnMut(
         }
     }
     Ok(env)
+}
+
+fn noted(parameter: &Parameter, server: Option<&Server>) -> Result<Option<Value>, Error> {
+    match server {
+        Some(server) if parameter.kind == ParameterType::ServerMetadata => {
+            let facts = server.metadata.of(SERVER).map_err(failed)?;
+            facts.get(&parameter.name).map(shown).transpose()
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Refuses callers who lack a right that the artifact demands.

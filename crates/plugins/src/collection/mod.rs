@@ -9,6 +9,7 @@ pub mod read;
 pub mod request;
 mod results;
 mod run;
+mod schedule;
 mod upload;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::server::Server;
 
 pub use limits::Limits;
 pub use run::{COMPLETION, Runtime, find, find_shown, mark_interrupted, start};
+pub use schedule::{cancel, collect, end, ended, enqueue};
 pub use upload::Uploaded;
 
 /// A running collection.

@@ -1,10 +1,14 @@
 //! Reading the stored rows of collections.
 
+use store::flow::Flow as FlowRecord;
 use store::rows::RowReader;
 use vql::args::Args;
-use vql::call::{Error, Flow, Sink};
+use vql::call::{Error, Flow, Sink, Stop};
+use vql::schema::Name;
+use vql::value::{Row, Value};
 
-use crate::server::{Server, failed, stored_row};
+use crate::hunt;
+use crate::server::{ROOT_ORG, Server, failed, stored_row};
 
 /// The sources of a collection whose rows are meant: `artifact` may be `Artifact` (all its sources) or
 /// `Artifact/Source`; empty means all that gave rows.
@@ -17,6 +21,11 @@ pub fn sources(
 ) -> Result<Vec<String>, Error> {
     let flow = super::find(server, client, id)?;
     let flow = flow.ok_or_else(|| Error::new(format!("client {client} has no collection {id}")))?;
+    Ok(sources_of(flow, artifact, source))
+}
+
+/// As [`sources`], of a collection that was found.
+fn sources_of(flow: FlowRecord, artifact: &str, source: &str) -> Vec<String> {
     let wanted = match source {
         "" => artifact.to_owned(),
         source => format!("{artifact}/{source}"),
@@ -28,7 +37,7 @@ pub fn sources(
     if !wanted.is_empty() && !found.contains(&wanted) && found.is_empty() {
         found.push(wanted);
     }
-    Ok(found)
+    found
 }
 
 /// A part of a stream of rows.
@@ -69,6 +78,59 @@ pub fn push(
     Ok(())
 }
 
+/// Pushes the rows of all collections of a hunt as one stream, each with the columns that tell where it is from
+/// unless `brief`.
+pub fn push_hunt(
+    args: &Args<'_>,
+    server: &Server,
+    id: &str,
+    (artifact, source): (&str, &str),
+    part: Part,
+    brief: bool,
+    sink: &mut dyn Sink,
+) -> Flow {
+    let mut at = 0;
+    for of in hunt::parts(server, id)? {
+        args.scope.tick()?;
+        let mut of = of?;
+        let Some(flow) = of.flow.take() else { continue };
+        let origin = if brief { Vec::new() } else { origin(server, &of) };
+        let mut tagged = Tagged { sink, origin: &origin };
+        for source in sources_of(flow, artifact, source) {
+            at = push_part(args, of.rows(server, &source)?, at, part, &mut tagged)?;
+        }
+    }
+    Ok(())
+}
+
+fn origin(server: &Server, of: &hunt::Part) -> Vec<(Name, Value)> {
+    vec![
+        (Name::new("FlowId"), Value::from(of.flow_id.as_str())),
+        (Name::new("ClientId"), Value::from(of.client_id.as_str())),
+        (Name::new("_OrgId"), Value::from(ROOT_ORG)),
+        (Name::new("Fqdn"), Value::from(of.fqdn(server))),
+    ]
+}
+
+/// Adds columns to rows.
+struct Tagged<'a> {
+    sink: &'a mut dyn Sink,
+    origin: &'a [(Name, Value)],
+}
+
+impl Sink for Tagged<'_> {
+    fn row(&mut self, row: &mut Row) -> Flow {
+        for (name, value) in self.origin {
+            row.set(name, value.clone());
+        }
+        self.sink.row(row)
+    }
+
+    fn value(&mut self, value: Value) -> Flow {
+        self.row(&mut value.into_row())
+    }
+}
+
 /// Pushes what of these rows lies in the part; `at` is the number of the first. Gives the number after the last.
 pub fn push_part(
     args: &Args<'_>,
@@ -76,7 +138,7 @@ pub fn push_part(
     mut at: u64,
     part: Part,
     sink: &mut dyn Sink,
-) -> Result<u64, vql::call::Stop> {
+) -> Result<u64, Stop> {
     let end = part.start.saturating_add(part.count);
     for text in rows {
         let text = text.map_err(failed)?;

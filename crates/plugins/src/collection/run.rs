@@ -12,7 +12,7 @@ use vql::json::JsonOptions;
 use vql::permission::Permissions;
 use vql::registry::Registry;
 use vql::schema::Name;
-use vql::scope::Context;
+use vql::scope::{Context, Scope};
 use vql::value::{Row, Value};
 
 use super::results::Results;
@@ -21,9 +21,9 @@ use crate::artifact::definition::Definition;
 use crate::artifact::prepared::{Prepared, PreparedSource};
 use crate::artifact::run::{Runner, check_rights, environment};
 use crate::host::QueryHost;
-use crate::server::{Server, failed, shown};
+use crate::server::{Server, failed, microseconds, shown};
 use crate::throttle::Throttle;
-use crate::world::World;
+use crate::world::{Surroundings, World};
 
 /// How often the record of a running collection is brought up to date.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
@@ -41,6 +41,19 @@ pub struct Runtime {
     pub registry: Arc<Registry>,
     pub permissions: Permissions,
     pub user: String,
+}
+
+impl Runtime {
+    /// That of the query that `scope` belongs to.
+    pub fn of(scope: &Scope<'_>) -> Result<Self, Error> {
+        let surroundings = Surroundings::of(scope)?;
+        Ok(Runtime {
+            world: surroundings.world.clone(),
+            registry: scope.context().registry.clone(),
+            permissions: scope.context().permissions,
+            user: surroundings.user.clone(),
+        })
+    }
 }
 
 /// Starts a collection on the server; its record is on disk when this returns.
@@ -92,10 +105,6 @@ pub fn mark_interrupted(server: &Server) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-fn microseconds() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or_default()
 }
 
 struct Run {
@@ -168,7 +177,7 @@ impl Run {
         let unknown = |name: &str| {
             self.collection.log(&definition.name, Level::Warn, &format!("there is no parameter {name}"));
         };
-        let env = environment(&definition, given, unknown)?;
+        let env = environment(&definition, given, Some(&self.collection.server), unknown)?;
         let prepared =
             Prepared::new(definition.clone(), &self.runtime.world.artifacts, &self.runtime.registry)?;
         let runner = Runner {
@@ -257,20 +266,7 @@ impl Run {
         let flow = state.flow.clone();
         drop(state);
         self.collection.server.flows.save(&flow).map_err(failed)?;
-        self.announce(&flow)
-    }
-
-    fn announce(&self, flow: &FlowRecord) -> Result<(), Error> {
-        let row = serde_json::json!({
-            "Timestamp": jiff::Timestamp::now().as_second(),
-            "Flow": flow,
-            "FlowId": flow.session_id,
-            "ClientId": flow.client_id,
-        });
-        let serde_json::Value::Object(row) = row else { return Ok(()) };
-        let now = jiff::Timestamp::now().as_second();
-        let rows = store::event::parse_rows([row], now, &[]).map_err(failed)?;
-        self.collection.server.events.append(COMPLETION, rows).map_err(failed)
+        super::schedule::ended(&self.collection.server, &flow)
     }
 }
 

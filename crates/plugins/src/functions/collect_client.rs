@@ -1,15 +1,13 @@
 //! `collect_client(client_id=, artifacts=, …)`: starts a collection.
 
-use serde_json::json;
-use store::flow::{Request, SERVER};
+use store::flow::Request;
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Function, FunctionBody, OnError, Signature, Type};
-use vql::permission::{Permission, Permissions};
 use vql::value::{Row, Value};
 
 use crate::artifact::repository::Repository;
 use crate::collection::{self, Runtime, request};
-use crate::server::{Server, failed, shown};
+use crate::server::{Server, check_org, shown, strings};
 use crate::world::Surroundings;
 
 const CLIENT_ID: usize = 0;
@@ -55,75 +53,49 @@ pub const FUNCTION: Function = Function {
 };
 
 fn run(args: &Args<'_>) -> Result<Value, Error> {
-    let server = Server::of(args.scope)?;
     let surroundings = Surroundings::of(args.scope)?;
-    let repository = &surroundings.world.artifacts;
-    let mut request = request(args, repository)?;
-    request.creator.clone_from(&surroundings.user);
-    check_rights(args.scope.context().permissions, &request, repository)?;
-    if request.client_id != SERVER {
-        return Err(Error::new(format!("client {} is not known", request.client_id)));
-    }
-    if request.flow_id.is_empty() {
-        request.flow_id = server.flows.new_id().map_err(failed)?;
-    } else if collection::find(server, &request.client_id, &request.flow_id)?.is_some() {
-        return Err(Error::new(format!("there is a collection {} already", request.flow_id)));
-    }
-    let details =
-        json!({ "client": request.client_id, "flow_id": request.flow_id, "artifacts": request.artifacts });
-    server.record(args.scope, "ScheduleFlow", details)?;
-    let runtime = Runtime {
-        world: surroundings.world.clone(),
-        registry: args.scope.context().registry.clone(),
-        permissions: args.scope.context().permissions,
-        user: surroundings.user.clone(),
-    };
-    let flow = collection::start(runtime, server, request)?;
+    check_org(&args.string(ORG_ID)?)?;
+    let request = request(args, &surroundings.world.artifacts)?;
+    let flow = collection::collect(Runtime::of(args.scope)?, Server::of(args.scope)?, request)?;
     Ok(Value::dict([("flow_id", Value::from(flow.session_id.as_str())), ("request", shown(&flow.request)?)]))
 }
 
 fn request(args: &Args<'_>, repository: &Repository) -> Result<Request, Error> {
-    let org = args.string(ORG_ID)?;
-    if !org.is_empty() && org != "root" {
-        return Err(Error::new(format!("org {org} is not known")));
-    }
-    let rate = |slot| Ok::<f32, Error>(args.float(slot, 0.0)?.max(0.0) as f32);
     let mut request = Request {
         client_id: args.string(CLIENT_ID)?,
         flow_id: args.string(FLOW_ID)?,
         urgent: args.bool(URGENT),
         timeout: args.uint(TIMEOUT, 0)?,
-        ops_per_second: rate(OPS_PER_SEC)?,
-        cpu_limit: rate(CPU_LIMIT)?,
-        iops_limit: rate(IOPS_LIMIT)?,
+        ops_per_second: rate(args, OPS_PER_SEC)?,
+        cpu_limit: rate(args, CPU_LIMIT)?,
+        iops_limit: rate(args, IOPS_LIMIT)?,
         max_rows: args.uint(MAX_ROWS, 0)?,
         max_upload_bytes: args.uint(MAX_BYTES, 0)?,
         ..Request::default()
     };
-    let names: Vec<String> =
-        args.text_list(ARTIFACTS)?.iter().map(|n| n.to_str_lossy().into_owned()).collect();
-    let row = |slot| Ok::<Row, Error>(args.dict(slot)?.map(|d| d.snapshot()).unwrap_or_default());
-    let mut env = row(ENV)?;
-    let mut spec = row(SPEC)?;
-    for cell in env.cells.iter_mut().chain(&mut spec.cells) {
-        *cell = args.scope.listed(std::mem::take(cell));
-    }
-    request::add_artifacts(&mut request, repository, &names, &env, &spec)?;
+    add_artifacts(args, &mut request, repository, ARTIFACTS, Some(ENV), SPEC)?;
     Ok(request)
 }
 
-fn check_rights(permissions: Permissions, request: &Request, repository: &Repository) -> Result<(), Error> {
-    let needed = match request.client_id == SERVER {
-        true => Permission::CollectServer,
-        false => Permission::CollectClient,
-    };
-    let is_basic = |name: &String| {
-        let artifact = name.split('/').next().unwrap_or_default();
-        repository.find(artifact).is_some_and(|d| d.metadata.basic)
-    };
-    let basic = permissions.has(Permission::CollectBasic) && request.artifacts.iter().all(is_basic);
-    if permissions.has(needed) || basic {
-        return Ok(());
+/// A rate that an argument limits to; 0 is no limit.
+pub(super) fn rate(args: &Args<'_>, slot: usize) -> Result<f32, Error> {
+    Ok(args.float(slot, 0.0)?.max(0.0) as f32)
+}
+
+/// Adds the artifacts that arguments name, with the parameters that others give.
+pub(super) fn add_artifacts(
+    args: &Args<'_>,
+    request: &mut Request,
+    repository: &Repository,
+    artifacts: usize,
+    env: Option<usize>,
+    spec: usize,
+) -> Result<(), Error> {
+    let row = |slot| Ok::<Row, Error>(args.dict(slot)?.map(|d| d.snapshot()).unwrap_or_default());
+    let mut env = env.map(row).transpose()?.unwrap_or_default();
+    let mut spec = row(spec)?;
+    for cell in env.cells.iter_mut().chain(&mut spec.cells) {
+        *cell = args.scope.listed(std::mem::take(cell));
     }
-    Err(Error::new(format!("PermissionDenied: Permission denied: [{needed}]")))
+    request::add_artifacts(request, repository, &strings(args, artifacts)?, &env, &spec)
 }

@@ -9,12 +9,18 @@ mod background;
 mod cache;
 mod cache_dns;
 mod cancel_flow;
+mod client_create;
+mod client_info;
+mod client_metadata;
+mod client_set_metadata;
 mod collect_client;
 mod compress;
 mod copy;
 mod create_flow_download;
 mod environ;
 mod expand;
+mod favorites_delete;
+mod favorites_save;
 mod generate;
 mod geoip;
 mod get_flow;
@@ -22,11 +28,17 @@ mod get_server_monitoring;
 mod getpid;
 mod hash;
 mod host;
+mod hunt;
+mod hunt_add;
+mod hunt_info;
+mod hunt_update;
 mod info;
+mod label;
 mod lru;
 mod mail;
 mod memoize;
 mod now;
+mod org;
 mod parse_binary;
 mod parse_x509;
 mod parse_xml;
@@ -48,6 +60,8 @@ mod rsyslog;
 mod secret_add;
 mod secret_modify;
 mod send_event;
+mod server_metadata;
+mod server_set_metadata;
 mod set_server_monitoring;
 mod sleep;
 mod stat;
@@ -59,6 +73,12 @@ mod upload_azure;
 mod upload_directory;
 mod upload_s3;
 mod upload_webdav;
+mod user;
+mod user_create;
+mod user_delete;
+mod user_grant;
+mod user_message;
+mod user_options;
 mod uuid;
 mod whoami;
 mod write_file;
@@ -79,12 +99,18 @@ pub const FUNCTIONS: &[&Function] = &[
     &cache::FUNCTION,
     &cache_dns::FUNCTION,
     &cancel_flow::FUNCTION,
+    &client_create::FUNCTION,
+    &client_info::FUNCTION,
+    &client_metadata::FUNCTION,
+    &client_set_metadata::FUNCTION,
     &collect_client::FUNCTION,
     &compress::FUNCTION,
     &copy::FUNCTION,
     &create_flow_download::FUNCTION,
     &environ::FUNCTION,
     &expand::FUNCTION,
+    &favorites_delete::FUNCTION,
+    &favorites_save::FUNCTION,
     &generate::FUNCTION,
     &geoip::FUNCTION,
     &get_flow::FUNCTION,
@@ -92,11 +118,17 @@ pub const FUNCTIONS: &[&Function] = &[
     &getpid::FUNCTION,
     &hash::FUNCTION,
     &host::FUNCTION,
+    &hunt::FUNCTION,
+    &hunt_add::FUNCTION,
+    &hunt_info::FUNCTION,
+    &hunt_update::FUNCTION,
     &info::FUNCTION,
+    &label::FUNCTION,
     &lru::FUNCTION,
     &mail::FUNCTION,
     &memoize::FUNCTION,
     &now::FUNCTION,
+    &org::FUNCTION,
     &parse_binary::FUNCTION,
     &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
@@ -118,6 +150,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &secret_add::FUNCTION,
     &secret_modify::FUNCTION,
     &send_event::FUNCTION,
+    &server_metadata::FUNCTION,
+    &server_set_metadata::FUNCTION,
     &set_server_monitoring::FUNCTION,
     &sleep::FUNCTION,
     &stat::FUNCTION,
@@ -129,6 +163,12 @@ pub const FUNCTIONS: &[&Function] = &[
     &upload_directory::FUNCTION,
     &upload_s3::FUNCTION,
     &upload_webdav::FUNCTION,
+    &user::FUNCTION,
+    &user_create::FUNCTION,
+    &user_delete::FUNCTION,
+    &user_grant::FUNCTION,
+    &user_message::FUNCTION,
+    &user_options::FUNCTION,
     &uuid::FUNCTION,
     &whoami::FUNCTION,
     &write_file::FUNCTION,

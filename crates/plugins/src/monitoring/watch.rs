@@ -111,7 +111,8 @@ impl Task {
         for pair in &self.entry.parameters.env {
             given.set(&Name::new(&pair.key), Value::from(pair.value.as_str()));
         }
-        let env = environment(&self.definition, given, |_| ())?;
+        let server = self.runtime.world.server.as_deref();
+        let env = environment(&self.definition, given, server, |_| ())?;
         let repository = &self.runtime.world.artifacts;
         let prepared = Prepared::new(self.definition.clone(), repository, &self.runtime.registry)?;
         let runner = Runner {

@@ -50,7 +50,8 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     for cell in &mut given.cells {
         *cell = scope.listed(std::mem::take(cell));
     }
-    let env = environment(&definition, given, unknown)?;
+    let server = World::of(scope)?.server.as_deref();
+    let env = environment(&definition, given, server, unknown)?;
     let registry = &scope.context().registry;
     let prepared = scope.kept::<PreparedArtifacts>().get(definition, repository, registry)?;
     let runner = Runner {

@@ -1,6 +1,6 @@
 //! `FROM collect(artifacts=, output=, args=, …)`: collects here and now, without a server.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use store::DataDir;
@@ -109,17 +109,8 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 
 /// A server of its own, in a directory that goes with the query.
 fn own_server(data: &DataDir) -> store::Result<Arc<Server>> {
-    let files = Arc::new(data.files()?);
-    Ok(Arc::new(Server {
-        flows: data.flows(files.clone())?,
-        files,
-        events: Arc::new(data.events(store::event::Retention::default())?),
-        audit: Arc::new(data.audit()?),
-        running: Default::default(),
-        monitoring: data.monitoring()?,
-        monitor: OnceLock::new(),
-        stopping: Cancel::new(),
-    }))
+    let events = Arc::new(data.events(store::event::Retention::default())?);
+    Server::open(data, events, Arc::default(), Value::Null, Cancel::new()).map(Arc::new)
 }
 
 /// The present world, with the definitions that were given.

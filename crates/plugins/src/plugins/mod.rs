@@ -4,6 +4,8 @@ mod artifact;
 mod artifact_definitions;
 mod batch;
 mod cat;
+mod client_delete;
+mod clients;
 mod clock;
 mod collect;
 mod connections;
@@ -15,14 +17,20 @@ mod elastic_upload;
 mod enumerate_flow;
 mod environ;
 mod execve;
+mod favorites_list;
 mod fifo;
 mod filesystems;
 mod flow_logs;
 mod flow_results;
 mod flows;
 mod glob;
+mod gui_users;
 mod help;
 mod http_client;
+mod hunt_delete;
+mod hunt_flows;
+mod hunt_results;
+mod hunts;
 mod info;
 mod interfaces;
 mod logscale_upload;
@@ -31,6 +39,7 @@ mod monitoring;
 mod monitoring_logs;
 mod netcat;
 mod netstat;
+mod orgs;
 mod parse_auditd;
 mod parse_csv;
 mod parse_jsonl;
@@ -52,6 +61,7 @@ mod sqlite;
 mod stat;
 mod unzip;
 mod uploads;
+mod user_messages;
 mod users;
 mod watch_csv;
 mod watch_jsonl;
@@ -68,6 +78,8 @@ pub const PLUGINS: &[&Plugin] = &[
     &artifact_definitions::PLUGIN,
     &batch::PLUGIN,
     &cat::PLUGIN,
+    &client_delete::PLUGIN,
+    &clients::PLUGIN,
     &clock::PLUGIN,
     &collect::PLUGIN,
     &connections::PLUGIN,
@@ -79,14 +91,20 @@ pub const PLUGINS: &[&Plugin] = &[
     &enumerate_flow::PLUGIN,
     &environ::PLUGIN,
     &execve::PLUGIN,
+    &favorites_list::PLUGIN,
     &fifo::PLUGIN,
     &filesystems::PLUGIN,
     &flow_logs::PLUGIN,
     &flow_results::PLUGIN,
     &flows::PLUGIN,
     &glob::PLUGIN,
+    &gui_users::PLUGIN,
     &help::PLUGIN,
     &http_client::PLUGIN,
+    &hunt_delete::PLUGIN,
+    &hunt_flows::PLUGIN,
+    &hunt_results::PLUGIN,
+    &hunts::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
     &logscale_upload::PLUGIN,
@@ -95,6 +113,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &monitoring_logs::PLUGIN,
     &netcat::PLUGIN,
     &netstat::PLUGIN,
+    &orgs::PLUGIN,
     &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
@@ -116,6 +135,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &stat::PLUGIN,
     &unzip::PLUGIN,
     &uploads::PLUGIN,
+    &user_messages::PLUGIN,
     &users::PLUGIN,
     &watch_csv::PLUGIN,
     &watch_jsonl::PLUGIN,

@@ -23,7 +23,7 @@ const COUNT: usize = 12;
 pub const PLUGIN: Plugin = Plugin {
     signature: Signature {
         name: "source",
-        doc: "Stored rows: of a collection, or without flow_id of an event queue.",
+        doc: "Stored rows: of a collection, of all collections of a hunt, or without flow_id of an event queue.",
         category: Category::Server,
         args: &[
             Arg::optional("client_id", Type::Str, "The client; the variable ClientId by default."),
@@ -59,10 +59,13 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let flow = argument_or_variable(args, FLOW_ID, "FlowId")?;
     let artifact = argument_or_variable(args, ARTIFACT, "ArtifactName")?;
     let part = Part::of(args, START_ROW, Some(COUNT))?;
-    for (slot, what) in [(HUNT_ID, "hunts"), (NOTEBOOK_ID, "notebooks")] {
-        if !args.string(slot)?.is_empty() {
-            return Err(Error::new(format!("there are no {what} yet")).into());
-        }
+    if !args.string(NOTEBOOK_ID)?.is_empty() {
+        return Err(Error::from("there are no notebooks yet").into());
+    }
+    let hunt = argument_or_variable(args, HUNT_ID, "HuntId")?;
+    if !hunt.is_empty() {
+        let wanted = (&*artifact, &*args.string(SOURCE)?);
+        return read::push_hunt(args, server, &hunt, wanted, part, false, sink);
     }
     if flow.is_empty() && artifact.is_empty() {
         return Err(Error::from("name a collection: client_id and flow_id, or the artifact of events").into());

@@ -6,10 +6,12 @@ use vql::permission::Permission;
 
 use super::source::argument_or_variable;
 use crate::collection::read::{Part, push_part};
+use crate::hunt;
 use crate::server::{Server, failed};
 
 const CLIENT_ID: usize = 0;
 const FLOW_ID: usize = 1;
+const HUNT_ID: usize = 2;
 
 pub const PLUGIN: Plugin = Plugin {
     signature: Signature {
@@ -23,7 +25,11 @@ pub const PLUGIN: Plugin = Plugin {
                 "The client, or \"server\"; the variable ClientId by default.",
             ),
             Arg::optional("flow_id", Type::Str, "The id of the collection; the variable FlowId by default."),
-            Arg::optional("hunt_id", Type::Str, "Not with a collection of a client."),
+            Arg::optional(
+                "hunt_id",
+                Type::Str,
+                "The hunt, instead of one collection; the variable HuntId by default.",
+            ),
             Arg::optional("notebook_id", Type::Str, "There are no notebooks."),
         ],
         permissions: &[Permission::ReadResults],
@@ -46,6 +52,15 @@ pub const PLUGIN: Plugin = Plugin {
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let server = Server::of(args.scope)?;
+    let hunt = argument_or_variable(args, HUNT_ID, "HuntId")?;
+    if !hunt.is_empty() {
+        for part in hunt::parts(server, &hunt)? {
+            let part = part?;
+            let uploads = server.flows.uploads(&part.client_id, &part.flow_id).map_err(failed)?;
+            push_part(args, uploads, 0, Part::ALL, sink)?;
+        }
+        return Ok(());
+    }
     let client = argument_or_variable(args, CLIENT_ID, "ClientId")?;
     let flow = argument_or_variable(args, FLOW_ID, "FlowId")?;
     if flow.is_empty() {

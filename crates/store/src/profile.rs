@@ -1,0 +1,138 @@
+//! What users keep for themselves: options, favourites and messages.
+
+use std::path::PathBuf;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::data_dir::create_private_dir;
+use crate::durable;
+use crate::encode;
+use crate::error::{Error, Result};
+
+/// The most favourites, and the most unread messages, of one user.
+const MAX_ENTRIES: usize = 1000;
+
+/// The most bytes that all of one user takes.
+const MAX_LEN: usize = 4 << 20;
+
+/// A named list of artifacts with their parameters (`Favorite`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Favorite {
+    pub name: String,
+    pub description: String,
+    pub spec: Value,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// What one user keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    pub options: Map<String, Value>,
+    pub favorites: Vec<Favorite>,
+    pub messages: Vec<Map<String, Value>>,
+}
+
+impl Profile {
+    /// Adds a favourite in the place of one with the same name and type.
+    pub fn save_favorite(&mut self, favorite: Favorite) -> Result<()> {
+        let same = |f: &Favorite| f.name == favorite.name && f.kind == favorite.kind;
+        match self.favorites.iter().position(same) {
+            Some(at) => self.favorites[at] = favorite,
+            None if self.favorites.len() >= MAX_ENTRIES => {
+                return Err(Error::ProfileFull { what: "favourites", limit: MAX_ENTRIES });
+            }
+            None => self.favorites.push(favorite),
+        }
+        Ok(())
+    }
+
+    /// Leaves a message.
+    pub fn leave(&mut self, message: Map<String, Value>) -> Result<()> {
+        if self.messages.len() >= MAX_ENTRIES {
+            return Err(Error::ProfileFull { what: "messages", limit: MAX_ENTRIES });
+        }
+        self.messages.push(message);
+        Ok(())
+    }
+}
+
+/// The profiles of all users, by name ignoring case.
+#[derive(Debug)]
+pub struct Profiles {
+    dir: PathBuf,
+    changing: Mutex<()>,
+}
+
+impl Profiles {
+    /// Uses the directory, creating it when missing.
+    pub fn open(dir: PathBuf) -> Result<Self> {
+        create_private_dir(&dir)?;
+        Ok(Self { dir, changing: Mutex::default() })
+    }
+
+    /// What a user keeps; nothing yet is an empty profile.
+    pub fn of(&self, user: &str) -> Result<Profile> {
+        durable::read_json(&self.path(user)?).map(Option::unwrap_or_default)
+    }
+
+    /// Changes a profile in one step; on disk when this returns.
+    pub fn update<T>(&self, user: &str, change: impl FnOnce(&mut Profile) -> Result<T>) -> Result<T> {
+        let _changing = self.changing.lock();
+        let mut profile = self.of(user)?;
+        let given = change(&mut profile)?;
+        let path = self.path(user)?;
+        let text =
+            serde_json::to_vec(&profile).map_err(|source| Error::Damaged { path: path.clone(), source })?;
+        if text.len() > MAX_LEN {
+            return Err(Error::ProfileFull { what: "bytes", limit: MAX_LEN });
+        }
+        durable::write(&path, &text)?;
+        Ok(given)
+    }
+
+    /// Forgets a user.
+    pub fn remove(&self, user: &str) -> Result<()> {
+        let _changing = self.changing.lock();
+        durable::remove(&self.path(user)?)
+    }
+
+    fn path(&self, user: &str) -> Result<PathBuf> {
+        let name = encode::file_name(&user.to_lowercase()).ok_or(Error::PathInvalid)?;
+        Ok(self.dir.join(name + ".json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_kept_for_each_user() {
+        let dir = tempfile::tempdir().unwrap();
+        let profiles = Profiles::open(dir.path().join("profiles")).unwrap();
+        let favorite = |text: &str| Favorite {
+            name: "Mine".into(),
+            description: text.into(),
+            kind: "CLIENT".into(),
+            ..Favorite::default()
+        };
+        profiles.update("Fred", |p| p.save_favorite(favorite("old"))).unwrap();
+        profiles.update("fred", |p| p.save_favorite(favorite("new"))).unwrap();
+        assert_eq!(profiles.of("FRED").unwrap().favorites, [favorite("new")]);
+        assert_eq!(profiles.of("mike").unwrap(), Profile::default());
+        profiles.remove("Fred").unwrap();
+        assert_eq!(profiles.of("fred").unwrap(), Profile::default());
+    }
+
+    #[test]
+    fn nobody_is_flooded_with_messages() {
+        let mut profile = Profile::default();
+        (0..MAX_ENTRIES).for_each(|_| profile.leave(Map::new()).unwrap());
+        assert!(matches!(profile.leave(Map::new()), Err(Error::ProfileFull { .. })));
+    }
+}
