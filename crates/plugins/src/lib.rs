@@ -10,6 +10,7 @@ mod caching;
 pub mod collection;
 mod command;
 mod events;
+mod evidence;
 mod fan_out;
 pub mod functions;
 mod glob;
@@ -26,6 +27,7 @@ mod relay;
 mod row_file;
 mod row_window;
 pub mod server;
+mod sigma;
 mod sql;
 mod tail;
 mod text;
@@ -34,6 +36,7 @@ pub mod world;
 pub mod write_policy;
 mod xml;
 mod yaml;
+mod yara;
 
 use vql::registry::Registry;
 

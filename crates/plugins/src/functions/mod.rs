@@ -24,10 +24,12 @@ mod hash;
 mod host;
 mod info;
 mod lru;
+mod magic;
 mod mail;
 mod memoize;
 mod now;
 mod parse_binary;
+mod parse_pe;
 mod parse_x509;
 mod parse_xml;
 mod parse_yaml;
@@ -49,11 +51,15 @@ mod secret_add;
 mod secret_modify;
 mod send_event;
 mod set_server_monitoring;
+mod sigma_log_sources;
 mod sleep;
+mod ssdeep_compare;
+mod ssdeep_hash;
 mod stat;
 mod sysinfo;
 mod tempdir;
 mod tempfile;
+mod tlsh_hash;
 mod upload;
 mod upload_azure;
 mod upload_directory;
@@ -62,6 +68,7 @@ mod upload_webdav;
 mod uuid;
 mod whoami;
 mod write_file;
+mod yara_lint;
 
 use vql::call::Function;
 
@@ -94,10 +101,12 @@ pub const FUNCTIONS: &[&Function] = &[
     &host::FUNCTION,
     &info::FUNCTION,
     &lru::FUNCTION,
+    &magic::FUNCTION,
     &mail::FUNCTION,
     &memoize::FUNCTION,
     &now::FUNCTION,
     &parse_binary::FUNCTION,
+    &parse_pe::FUNCTION,
     &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
@@ -119,11 +128,15 @@ pub const FUNCTIONS: &[&Function] = &[
     &secret_modify::FUNCTION,
     &send_event::FUNCTION,
     &set_server_monitoring::FUNCTION,
+    &sigma_log_sources::FUNCTION,
     &sleep::FUNCTION,
+    &ssdeep_compare::FUNCTION,
+    &ssdeep_hash::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,
     &tempdir::FUNCTION,
     &tempfile::FUNCTION,
+    &tlsh_hash::FUNCTION,
     &upload::FUNCTION,
     &upload_azure::FUNCTION,
     &upload_directory::FUNCTION,
@@ -132,4 +145,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &uuid::FUNCTION,
     &whoami::FUNCTION,
     &write_file::FUNCTION,
+    &yara_lint::FUNCTION,
 ];
