@@ -34,8 +34,8 @@ pub enum Error {
     BatchTooLong { limit: usize },
     #[error("the cursor {cursor:?} cannot be used for {queue}: {why}")]
     CursorInvalid { cursor: String, queue: String, why: &'static str },
-    #[error("{count} rows of {queue} are no longer stored, going on with row {oldest}")]
-    RowsGone { queue: String, count: u64, oldest: u64 },
+    #[error("{count} rows of {queue} are no longer stored, going on with row {next}")]
+    RowsGone { queue: String, count: u64, next: u64 },
     #[error("rows {first} to {last} are left out, {path} cannot be read: {source}", path = path.display())]
     RowsUnreadable { first: u64, last: u64, path: PathBuf, source: io::Error },
     #[error("{path} begins with the same row as another file beside it, keep one of them", path = path.display())]

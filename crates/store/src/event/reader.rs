@@ -130,7 +130,7 @@ impl Reader {
             if located.first > self.next {
                 let count = located.first.min(self.end) - self.next;
                 self.next += count;
-                return Err(Error::RowsGone { queue: self.queue.name.clone(), count, oldest: located.first });
+                return Err(Error::RowsGone { queue: self.queue.name.clone(), count, next: self.next });
             }
             match Kind::open(&located, self.next) {
                 Ok(kind) => {

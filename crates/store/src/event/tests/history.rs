@@ -58,9 +58,9 @@ impl Watcher {
                     self.seen(model, number);
                     self.next = number + 1;
                 }
-                Event::LeftOut(Error::RowsGone { oldest, .. }) => {
-                    self.seen(model, oldest);
-                    self.next = oldest;
+                Event::LeftOut(Error::RowsGone { next, .. }) => {
+                    self.seen(model, next);
+                    self.next = next;
                 }
                 Event::TimedOut => return self.seen(model, model.last + 1),
                 other => panic!("{other:?}"),
