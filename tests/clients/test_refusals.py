@@ -123,9 +123,9 @@ class Refusals(unittest.TestCase):
 
     def test_a_method_that_is_not_built_says_its_name(self):
         with self.client.channel() as channel, self.assertRaises(grpc.RpcError) as refused:
-            channel.unary_unary("/proto.API/ListClients")(b"", timeout=30)
+            channel.unary_unary("/proto.API/GetNotebooks")(b"", timeout=30)
         self.assertEqual(refused.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-        self.assertIn("ListClients", refused.exception.details())
+        self.assertIn("GetNotebooks", refused.exception.details())
 
     def test_a_path_never_leaves_the_file_store(self):
         for components in (["..", "server.config.yaml"], ["a/../../server.config.yaml"], ["downloads", "..", ".."]):

@@ -4,6 +4,9 @@
 //! of this may be done again without harm: the id of the collection follows from the hunt's, so that a server that
 //! died half way goes on where it was.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde_json::json;
 use store::client::{Client, Search};
 use store::flow::{Flow, SERVER};
@@ -11,14 +14,30 @@ use store::hunt::{Assignment, Hunt, HuntState};
 use store::rows::RowReader;
 use vql::call::Error;
 
+use crate::artifact::repository::Repository;
 use crate::collection;
-use crate::server::{Server, failed, microseconds};
+use crate::server::{ROOT_ORG, Server, failed, microseconds};
 
 /// Clients that are noted together.
 const BATCH: usize = 100;
 
+/// How long a hunt runs when nobody says: a week, in microseconds.
+pub const DEFAULT_LIFE: u64 = 7 * 24 * 3600 * 1_000_000;
+
+/// What rows of the artifacts are filed under.
+pub fn sources(repository: &Repository, artifacts: &[String]) -> Vec<String> {
+    let mut all = BTreeSet::new();
+    for name in artifacts {
+        let (artifact, only) = name.split_once('/').unwrap_or((name, ""));
+        let Some(definition) = repository.find(artifact) else { continue };
+        let chosen = definition.sources.iter().filter(|s| only.is_empty() || s.name == only);
+        all.extend(chosen.map(|source| definition.full_name(source)));
+    }
+    all.into_iter().collect()
+}
+
 /// Adds a hunt, and starts it unless it is paused.
-pub fn create(server: &Server, user: &str, hunt: Hunt) -> Result<(), Error> {
+pub fn create(server: &Arc<Server>, user: &str, hunt: Hunt) -> Result<(), Error> {
     let details = json!({
         "hunt_id": hunt.hunt_id,
         "artifacts": hunt.artifacts,
@@ -42,7 +61,7 @@ pub struct Change {
 
 /// Changes a hunt: one that starts gives collections out, of one that stops those are ended that no client has
 /// taken yet.
-pub fn change(server: &Server, user: &str, id: &str, change: Change) -> Result<(), Error> {
+pub fn change(server: &Arc<Server>, user: &str, id: &str, change: Change) -> Result<(), Error> {
     let before = server.hunts.get(id).map_err(failed)?;
     let now = microseconds();
     let expires = change.expires.unwrap_or(before.expires);
@@ -95,32 +114,55 @@ pub fn offer(server: &Server, client: &Client) -> Result<(), Error> {
 }
 
 /// Goes on with what a stopped server left.
-pub fn resume(server: &Server) -> Result<(), Error> {
+pub fn resume(server: &Arc<Server>) -> Result<(), Error> {
     server.hunts.list().iter().try_for_each(|hunt| give_all(server, hunt))
 }
 
-/// Gives all clients that fit their collection, when the hunt is running.
-fn give_all(server: &Server, hunt: &Hunt) -> Result<(), Error> {
+/// Gives all clients that fit their collection, when the hunt is running: the first at once, many others on a
+/// thread of its own, since each takes a few milliseconds.
+fn give_all(server: &Arc<Server>, hunt: &Hunt) -> Result<(), Error> {
     if !hunt.is_running(microseconds()) {
         return Ok(());
     }
+    let mut clients = server.clients.search(&Search::All);
+    clients.retain(|client| hunt.condition.fits(client));
+    let rest = clients.split_off(clients.len().min(BATCH));
+    if !give_batch(server, &hunt.hunt_id, &clients)? || rest.is_empty() {
+        return Ok(());
+    }
+    let (server, id) = (server.clone(), hunt.hunt_id.clone());
+    let go_on = move || {
+        for batch in rest.chunks(BATCH) {
+            match give_batch(&server, &id, batch) {
+                Ok(true) if !server.stopping.is_cancelled() => {}
+                Ok(_) => return,
+                Err(error) => return tracing::error!(hunt = %id, %error, "a hunt does not reach all clients"),
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("hunt".into()).spawn(go_on);
+    thread.map(drop).map_err(|e| Error::new(format!("no thread for the hunt: {e}")))
+}
+
+/// Gives some clients their collection; false when the hunt takes no more.
+fn give_batch(server: &Server, id: &str, clients: &[Arc<Client>]) -> Result<bool, Error> {
     let _giving = server.giving.lock();
-    let clients = server.clients.search(&Search::All);
-    let mut left = match hunt.client_limit {
+    // It may have been stopped since.
+    let Some(hunt) = server.hunts.find(id).filter(|hunt| hunt.is_running(microseconds())) else {
+        return Ok(false);
+    };
+    let left = match hunt.client_limit {
         0 => usize::MAX,
         limit => limit.saturating_sub(hunt.stats.total_clients_scheduled) as usize,
     };
-    for batch in clients.chunks(BATCH) {
-        let mut given = Vec::new();
-        for client in batch.iter().filter(|client| hunt.condition.fits(client)) {
-            if given.len() < left {
-                given.extend(give(server, hunt, client)?);
-            }
+    let mut given = Vec::new();
+    for client in clients {
+        if given.len() < left && server.clients.find(&client.client_id).is_some() {
+            given.extend(give(server, &hunt, client)?);
         }
-        left -= given.len();
-        server.hunts.assign(&hunt.hunt_id, &given).map_err(failed)?;
     }
-    Ok(())
+    server.hunts.assign(id, &given).map_err(failed)?;
+    Ok(given.len() < left)
 }
 
 /// Gives a client its collection; nothing when it has it.
@@ -147,6 +189,7 @@ fn schedule(server: &Server, hunt: &Hunt, client: &str, flow_id: String) -> Resu
 
 /// Ends the collections that no client has taken.
 fn withdraw(server: &Server, hunt: &Hunt) -> Result<(), Error> {
+    let _giving = server.giving.lock();
     for part in server.hunts.assignments(&hunt.hunt_id).map_err(failed)? {
         if server.flows.is_pending(&part.client_id, &part.flow_id).map_err(failed)? {
             collection::end(server, &part.client_id, &part.flow_id, "The hunt was stopped")?;
@@ -220,6 +263,16 @@ impl Part {
     /// What to call the client in rows.
     pub fn fqdn(&self, server: &Server) -> String {
         server.clients.find(&self.client_id).map(|c| c.display_name().to_owned()).unwrap_or_default()
+    }
+
+    /// The columns that tell where a row is from.
+    pub fn origin(&self, server: &Server) -> [(&'static str, String); 4] {
+        [
+            ("FlowId", self.flow_id.clone()),
+            ("ClientId", self.client_id.clone()),
+            ("_OrgId", ROOT_ORG.to_owned()),
+            ("Fqdn", self.fqdn(server)),
+        ]
     }
 
     /// The stored rows of one source.

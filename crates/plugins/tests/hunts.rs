@@ -186,6 +186,28 @@ fn a_server_that_died_half_way_goes_on() {
 }
 
 #[test]
+fn many_clients_are_reached_and_no_more_than_the_limit() {
+    let server = with_clients();
+    let kept = &server.server;
+    for i in 0..250 {
+        let client = store::client::Client { client_id: format!("C.many{i}"), ..Default::default() };
+        kept.clients.add(client).unwrap();
+    }
+    let reached = |id: &str| kept.hunts.get(id).unwrap().stats.total_clients_scheduled;
+    let id = hunt(&server, "description='many'");
+    assert!(reached(&id) >= 100);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while reached(&id) < 253 {
+        assert!(std::time::Instant::now() < until, "{} of 253", reached(&id));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let few = hunt(&server, "pause=TRUE");
+    kept.hunts.update(&few, |h| h.client_limit = 2).unwrap();
+    server.rows(&format!("SELECT hunt_update(hunt_id='{few}', start=TRUE) FROM scope()"));
+    assert_eq!(reached(&few), 2);
+}
+
+#[test]
 fn clients_are_added_by_hand() {
     let server = with_clients();
     let id = hunt(&server, "os='windows'");

@@ -10,7 +10,34 @@ use tonic::{Code, Status};
 use tower_service::Service;
 
 /// What this server answers itself.
-const BUILT: &[&str] = &["Query", "VFSGetBuffer", "PushEvents", "WatchEvent", "WriteEvent", "Check"];
+const BUILT: &[&str] = &[
+    "Query",
+    "VFSGetBuffer",
+    "PushEvents",
+    "WatchEvent",
+    "WriteEvent",
+    "Check",
+    "CollectArtifact",
+    "CancelFlow",
+    "GetFlowDetails",
+    "GetClientFlows",
+    "GetTable",
+    "GetArtifacts",
+    "GetArtifactFile",
+    "SetArtifactFile",
+    "ReformatVQL",
+    "ListClients",
+    "GetClient",
+    "LabelClients",
+    "GetClientMetadata",
+    "SetClientMetadata",
+    "CreateHunt",
+    "ListHunts",
+    "GetHunt",
+    "ModifyHunt",
+    "GetHuntFlows",
+    "GetHuntResults",
+];
 
 /// The API service, with an answer for every other method.
 #[derive(Clone, Debug)]

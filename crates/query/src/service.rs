@@ -28,6 +28,23 @@ use crate::run::Job;
 use crate::server::Server;
 use crate::watch;
 
+mod artifacts;
+mod call;
+mod clients;
+mod flows;
+mod hunts;
+mod table;
+
+/// What calls about records need, one of each list; what the records are about may narrow it down.
+const READ: &[Permission] = &[Permission::ReadResults];
+const COLLECT: &[Permission] =
+    &[Permission::CollectClient, Permission::CollectServer, Permission::CollectBasic];
+const WRITE: &[Permission] = &[Permission::ArtifactWriter, Permission::ServerArtifactWriter];
+const LABEL: &[Permission] = &[Permission::LabelClient];
+const FACTS: &[Permission] = &[Permission::ReadResults, Permission::ServerAdmin];
+const SET_FACTS: &[Permission] = &[Permission::LabelClient, Permission::ServerAdmin];
+const HUNT: &[Permission] = &[Permission::StartHunt];
+
 /// Packets that wait for a client that does not read.
 const WAITING_PACKETS: usize = 4;
 
@@ -295,5 +312,142 @@ impl Api for Service {
         _request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
+    }
+
+    async fn collect_artifact(
+        &self,
+        request: Request<proto::ArtifactCollectorArgs>,
+    ) -> Result<Response<proto::ArtifactCollectorResponse>, Status> {
+        self.work("CollectArtifact", COLLECT, request, flows::collect).await
+    }
+
+    async fn cancel_flow(
+        &self,
+        request: Request<proto::ApiFlowRequest>,
+    ) -> Result<Response<proto::StartFlowResponse>, Status> {
+        self.work("CancelFlow", COLLECT, request, flows::cancel).await
+    }
+
+    async fn get_flow_details(
+        &self,
+        request: Request<proto::ApiFlowRequest>,
+    ) -> Result<Response<proto::FlowDetails>, Status> {
+        self.work("GetFlowDetails", READ, request, flows::details).await
+    }
+
+    async fn get_client_flows(
+        &self,
+        request: Request<proto::GetTableRequest>,
+    ) -> Result<Response<proto::GetTableResponse>, Status> {
+        self.work("GetClientFlows", READ, request, flows::of_client).await
+    }
+
+    async fn get_table(
+        &self,
+        request: Request<proto::GetTableRequest>,
+    ) -> Result<Response<proto::GetTableResponse>, Status> {
+        self.work("GetTable", READ, request, flows::table).await
+    }
+
+    async fn get_artifacts(
+        &self,
+        request: Request<proto::GetArtifactsRequest>,
+    ) -> Result<Response<proto::ArtifactDescriptors>, Status> {
+        self.work("GetArtifacts", READ, request, artifacts::list).await
+    }
+
+    async fn get_artifact_file(
+        &self,
+        request: Request<proto::GetArtifactRequest>,
+    ) -> Result<Response<proto::GetArtifactResponse>, Status> {
+        self.work("GetArtifactFile", READ, request, artifacts::get).await
+    }
+
+    async fn set_artifact_file(
+        &self,
+        request: Request<proto::SetArtifactRequest>,
+    ) -> Result<Response<proto::SetArtifactResponse>, Status> {
+        self.work("SetArtifactFile", WRITE, request, artifacts::set).await
+    }
+
+    async fn reformat_vql(
+        &self,
+        request: Request<proto::ReformatVqlMessage>,
+    ) -> Result<Response<proto::ReformatVqlMessage>, Status> {
+        self.work("ReformatVQL", READ, request, artifacts::reformat).await
+    }
+
+    async fn list_clients(
+        &self,
+        request: Request<proto::SearchClientsRequest>,
+    ) -> Result<Response<proto::SearchClientsResponse>, Status> {
+        self.work("ListClients", READ, request, clients::list).await
+    }
+
+    async fn get_client(
+        &self,
+        request: Request<proto::GetClientRequest>,
+    ) -> Result<Response<proto::ApiClient>, Status> {
+        self.work("GetClient", READ, request, clients::get).await
+    }
+
+    async fn label_clients(
+        &self,
+        request: Request<proto::LabelClientsRequest>,
+    ) -> Result<Response<proto::ApiResponse>, Status> {
+        self.work("LabelClients", LABEL, request, clients::label).await
+    }
+
+    async fn get_client_metadata(
+        &self,
+        request: Request<proto::GetClientRequest>,
+    ) -> Result<Response<proto::ClientMetadata>, Status> {
+        self.work("GetClientMetadata", FACTS, request, clients::metadata).await
+    }
+
+    async fn set_client_metadata(
+        &self,
+        request: Request<proto::SetClientMetadataRequest>,
+    ) -> Result<Response<()>, Status> {
+        self.work("SetClientMetadata", SET_FACTS, request, clients::set_metadata).await
+    }
+
+    async fn create_hunt(
+        &self,
+        request: Request<proto::Hunt>,
+    ) -> Result<Response<proto::StartFlowResponse>, Status> {
+        self.work("CreateHunt", HUNT, request, hunts::create).await
+    }
+
+    async fn list_hunts(
+        &self,
+        request: Request<proto::ListHuntsRequest>,
+    ) -> Result<Response<proto::ListHuntsResponse>, Status> {
+        self.work("ListHunts", READ, request, hunts::list).await
+    }
+
+    async fn get_hunt(
+        &self,
+        request: Request<proto::GetHuntRequest>,
+    ) -> Result<Response<proto::Hunt>, Status> {
+        self.work("GetHunt", READ, request, hunts::get).await
+    }
+
+    async fn modify_hunt(&self, request: Request<proto::HuntMutation>) -> Result<Response<()>, Status> {
+        self.work("ModifyHunt", HUNT, request, hunts::modify).await
+    }
+
+    async fn get_hunt_flows(
+        &self,
+        request: Request<proto::GetTableRequest>,
+    ) -> Result<Response<proto::GetTableResponse>, Status> {
+        self.work("GetHuntFlows", READ, request, hunts::flows).await
+    }
+
+    async fn get_hunt_results(
+        &self,
+        request: Request<proto::GetHuntResultsRequest>,
+    ) -> Result<Response<proto::GetTableResponse>, Status> {
+        self.work("GetHuntResults", READ, request, hunts::results).await
     }
 }

@@ -8,7 +8,7 @@ use vql::schema::Name;
 use vql::value::{Row, Value};
 
 use crate::hunt;
-use crate::server::{ROOT_ORG, Server, failed, stored_row};
+use crate::server::{Server, failed, stored_row};
 
 /// The sources of a collection whose rows are meant: `artifact` may be `Artifact` (all its sources) or
 /// `Artifact/Source`; empty means all that gave rows.
@@ -21,19 +21,19 @@ pub fn sources(
 ) -> Result<Vec<String>, Error> {
     let flow = super::find(server, client, id)?;
     let flow = flow.ok_or_else(|| Error::new(format!("client {client} has no collection {id}")))?;
-    Ok(sources_of(flow, artifact, source))
+    Ok(sources_of(&flow, artifact, source))
 }
 
 /// As [`sources`], of a collection that was found.
-fn sources_of(flow: FlowRecord, artifact: &str, source: &str) -> Vec<String> {
+pub fn sources_of(flow: &FlowRecord, artifact: &str, source: &str) -> Vec<String> {
     let wanted = match source {
         "" => artifact.to_owned(),
         source => format!("{artifact}/{source}"),
     };
     let below = format!("{wanted}/");
-    let is_wanted = |name: &String| wanted.is_empty() || *name == wanted || name.starts_with(&below);
+    let is_wanted = |name: &&String| wanted.is_empty() || **name == wanted || name.starts_with(&below);
     // Of a running collection the source in work has not been noted yet: its file tells.
-    let mut found: Vec<String> = flow.artifacts_with_results.into_iter().filter(is_wanted).collect();
+    let mut found: Vec<String> = flow.artifacts_with_results.iter().filter(is_wanted).cloned().collect();
     if !wanted.is_empty() && !found.contains(&wanted) && found.is_empty() {
         found.push(wanted);
     }
@@ -92,24 +92,18 @@ pub fn push_hunt(
     let mut at = 0;
     for of in hunt::parts(server, id)? {
         args.scope.tick()?;
-        let mut of = of?;
-        let Some(flow) = of.flow.take() else { continue };
-        let origin = if brief { Vec::new() } else { origin(server, &of) };
+        let of = of?;
+        let Some(flow) = &of.flow else { continue };
+        let origin: Vec<(Name, Value)> = match brief {
+            true => Vec::new(),
+            false => of.origin(server).map(|(name, text)| (Name::new(name), Value::from(text))).into(),
+        };
         let mut tagged = Tagged { sink, origin: &origin };
         for source in sources_of(flow, artifact, source) {
             at = push_part(args, of.rows(server, &source)?, at, part, &mut tagged)?;
         }
     }
     Ok(())
-}
-
-fn origin(server: &Server, of: &hunt::Part) -> Vec<(Name, Value)> {
-    vec![
-        (Name::new("FlowId"), Value::from(of.flow_id.as_str())),
-        (Name::new("ClientId"), Value::from(of.client_id.as_str())),
-        (Name::new("_OrgId"), Value::from(ROOT_ORG)),
-        (Name::new("Fqdn"), Value::from(of.fqdn(server))),
-    ]
 }
 
 /// Adds columns to rows.

@@ -27,18 +27,9 @@ pub fn add_artifacts(
             return Err(Error::new(format!("spec names {name}, which is not among the artifacts")));
         }
     }
-    if artifacts.is_empty() {
-        return Err("name an artifact".into());
-    }
-    if artifacts.len() > MAX_ARTIFACTS {
-        return Err(Error::new(format!("more than {MAX_ARTIFACTS} artifacts")));
-    }
+    check_count(artifacts)?;
     for name in artifacts {
-        let (artifact, source) = name.split_once('/').unwrap_or((name, ""));
-        let definition = known(repository, artifact)?;
-        if !source.is_empty() && definition.source(source).is_none() {
-            return Err(Error::new(format!("{artifact} has no source {source}")));
-        }
+        let definition = named(repository, name)?;
         let own = match spec.get_str(name) {
             Some(Value::Dict(dict)) => dict.snapshot(),
             _ => Row::default(),
@@ -55,6 +46,44 @@ pub fn add_artifacts(
         });
     }
     Ok(())
+}
+
+/// Checks a request that came whole: each of its artifacts is known and has a spec, with parameters that it has.
+pub fn complete(request: &mut Request, repository: &Repository) -> Result<(), Error> {
+    check_count(&request.artifacts)?;
+    let mut given = std::mem::take(&mut request.specs);
+    if let Some(spec) = given.iter().find(|spec| !request.artifacts.contains(&spec.artifact)) {
+        let name = &spec.artifact;
+        return Err(Error::new(format!("specs name {name}, which is not among the artifacts")));
+    }
+    for name in &request.artifacts {
+        let definition = named(repository, name)?;
+        let mut spec = match given.iter().position(|spec| spec.artifact == *name) {
+            Some(at) => given.swap_remove(at),
+            None => Spec { artifact: name.clone(), ..Spec::default() },
+        };
+        spec.parameters.env.retain(|pair| definition.parameters.iter().any(|p| p.name == pair.key));
+        request.specs.push(spec);
+    }
+    Ok(())
+}
+
+fn check_count(artifacts: &[String]) -> Result<(), Error> {
+    match artifacts.len() {
+        0 => Err("name an artifact".into()),
+        1..=MAX_ARTIFACTS => Ok(()),
+        _ => Err(Error::new(format!("more than {MAX_ARTIFACTS} artifacts"))),
+    }
+}
+
+/// The definition that `Artifact` or `Artifact/Source` means.
+fn named(repository: &Repository, name: &str) -> Result<Arc<Definition>, Error> {
+    let (artifact, source) = name.split_once('/').unwrap_or((name, ""));
+    let definition = known(repository, artifact)?;
+    if !source.is_empty() && definition.source(source).is_none() {
+        return Err(Error::new(format!("{artifact} has no source {source}")));
+    }
+    Ok(definition)
 }
 
 /// The definition of that name.

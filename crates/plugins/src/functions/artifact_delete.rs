@@ -1,13 +1,10 @@
 //! `artifact_delete(name=)`: forgets an artifact that somebody defined.
 
-use serde_json::json;
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Function, FunctionBody, OnError, Signature, Type};
 use vql::value::Value;
 
-use super::artifact_set::check_writer;
-use crate::server::Server;
-use crate::world::World;
+use super::artifact_set::author;
 
 pub const FUNCTION: Function = Function {
     signature: Signature {
@@ -23,11 +20,6 @@ pub const FUNCTION: Function = Function {
 
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let name = args.string(0)?;
-    let artifacts = &World::of(args.scope)?.artifacts;
-    let definition =
-        artifacts.find(&name).ok_or_else(|| Error::new(format!("artifact {name} is not known")))?;
-    check_writer(args.scope.context().permissions, &definition)?;
-    Server::of(args.scope)?.record(args.scope, "DeleteArtifactFile", json!({ "artifact": name }))?;
-    artifacts.delete(&name)?;
+    author(args.scope)?.delete(&name)?;
     Ok(Value::from(name.as_str()))
 }

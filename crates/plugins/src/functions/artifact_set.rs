@@ -1,14 +1,13 @@
 //! `artifact_set(definition=, prefix=, tags=)`: defines an artifact.
 
-use serde_json::json;
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Function, FunctionBody, OnError, Signature, Type};
-use vql::permission::{Permission, Permissions};
+use vql::scope::Scope;
 use vql::value::Value;
 
-use crate::artifact::definition::{Definition, Metadata};
-use crate::server::{Server, shown};
-use crate::world::World;
+use crate::artifact::change::{Author, parse};
+use crate::server::{Server, shown, strings};
+use crate::world::Surroundings;
 
 const DEFINITION: usize = 0;
 const PREFIX: usize = 1;
@@ -45,26 +44,21 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
     }
     let mut yaml = args.string(DEFINITION)?;
     let prefix = args.string(PREFIX)?;
-    let mut definition = parse(&yaml)?;
-    if !definition.name.starts_with(&prefix) {
-        yaml = renamed(&yaml, &definition.name, &prefix);
-        definition = parse(&yaml)?;
+    let name = parse(&yaml)?.name;
+    if !name.starts_with(&prefix) {
+        yaml = renamed(&yaml, &name, &prefix);
     }
-    check_writer(args.scope.context().permissions, &definition)?;
-    let artifacts = &World::of(args.scope)?.artifacts;
-    let details = json!({ "artifact": definition.name, "details": yaml });
-    Server::of(args.scope)?.record(args.scope, "SetArtifactFile", details)?;
-    let kept = artifacts.set(&yaml)?;
-    let tags: Vec<String> = args.text_list(TAGS)?.iter().map(|t| t.to_str_lossy().into_owned()).collect();
-    if !tags.is_empty() {
-        artifacts.set_metadata(&kept.name, &Metadata { tags, ..kept.metadata.clone() })?;
-    }
-    shown(&*kept)
+    shown(&*author(args.scope)?.set(&yaml, &strings(args, TAGS)?)?)
 }
 
-fn parse(yaml: &str) -> Result<Definition, Error> {
-    Definition::parse(yaml).map_err(|problems| {
-        Error::new(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+/// The user who asks, as one who defines artifacts.
+pub(super) fn author<'a>(scope: &Scope<'a>) -> Result<Author<'a>, Error> {
+    let surroundings = Surroundings::of(scope)?;
+    Ok(Author {
+        server: Server::of(scope)?,
+        artifacts: &surroundings.world.artifacts,
+        user: &surroundings.user,
+        permissions: scope.context().permissions,
     })
 }
 
@@ -79,17 +73,4 @@ fn renamed(yaml: &str, name: &str, prefix: &str) -> String {
         _ => line.to_owned(),
     };
     yaml.split('\n').map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// What runs on the server, or with rights of its own, takes more trust to define.
-pub(super) fn check_writer(permissions: Permissions, definition: &Definition) -> Result<(), Error> {
-    let has_own_rights = !definition.impersonate.is_empty() || !definition.implied_permissions.is_empty();
-    let needed = match definition.kind.is_server() || has_own_rights {
-        true => Permission::ServerArtifactWriter,
-        false => Permission::ArtifactWriter,
-    };
-    if permissions.has(needed) {
-        return Ok(());
-    }
-    Err(Error::new(format!("PermissionDenied: Permission denied: [{needed}]")))
 }

@@ -5,9 +5,8 @@ use vql::args::Args;
 use vql::call::{Arg, Category, Error, Function, FunctionBody, OnError, Signature, Type};
 use vql::value::Value;
 
-use super::artifact_set::check_writer;
-use crate::server::{Server, shown};
-use crate::world::World;
+use super::artifact_set::author;
+use crate::server::shown;
 
 const NAME: usize = 0;
 const HIDDEN: usize = 1;
@@ -34,10 +33,9 @@ pub const FUNCTION: Function = Function {
 
 fn run(args: &Args<'_>) -> Result<Value, Error> {
     let name = args.string(NAME)?;
-    let artifacts = &World::of(args.scope)?.artifacts;
-    let definition =
-        artifacts.find(&name).ok_or_else(|| Error::new(format!("artifact {name} is not known")))?;
-    check_writer(args.scope.context().permissions, &definition)?;
+    let author = author(args.scope)?;
+    let definition = author.find(&name)?;
+    author.check_writer(&definition)?;
     let mut metadata = definition.metadata.clone();
     if args.has(HIDDEN) {
         metadata.hidden = args.bool(HIDDEN);
@@ -49,7 +47,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         metadata.tags = args.text_list(TAGS)?.iter().map(|t| t.to_str_lossy().into_owned()).collect();
     }
     let details = json!({ "artifact": name, "metadata": metadata });
-    Server::of(args.scope)?.record(args.scope, "SetArtifactMetadata", details)?;
-    artifacts.set_metadata(&name, &metadata)?;
+    author.server.record(args.scope, "SetArtifactMetadata", details)?;
+    author.artifacts.set_metadata(&name, &metadata)?;
     shown(&metadata)
 }

@@ -1,7 +1,5 @@
 //! `hunt(artifacts=, description=, include_labels=, os=, …)`: starts a hunt.
 
-use std::collections::BTreeSet;
-
 use store::flow::Request;
 use store::hunt::{Condition, Hunt, HuntState, Labels, Os, OsCondition};
 use vql::args::Args;
@@ -31,9 +29,6 @@ const INCLUDE_LABELS: usize = 12;
 const EXCLUDE_LABELS: usize = 13;
 const OS: usize = 14;
 const ORG_ID: usize = 15;
-
-/// How long a hunt runs when nobody says: a week, in microseconds.
-const DEFAULT_LIFE: u64 = 7 * 24 * 3600 * 1_000_000;
 
 pub const FUNCTION: Function = Function {
     signature: Signature {
@@ -81,12 +76,12 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
         create_time: now,
         creator: surroundings.user.clone(),
         start_time: if state == HuntState::Running { now } else { 0 },
-        expires: expiry(args, EXPIRES)?.unwrap_or(now + DEFAULT_LIFE),
+        expires: expiry(args, EXPIRES)?.unwrap_or(now + hunt::DEFAULT_LIFE),
         hunt_description: args.string(DESCRIPTION)?,
         tags: strings(args, TAGS)?,
         condition: condition(args)?,
         artifacts: request.artifacts.clone(),
-        artifact_sources: sources(repository, &request.artifacts),
+        artifact_sources: hunt::sources(repository, &request.artifacts),
         start_request: request,
         state,
         org_ids: vec![ROOT_ORG.to_owned()],
@@ -136,16 +131,4 @@ pub(super) fn expiry(args: &Args<'_>, slot: usize) -> Result<Option<u64>, Error>
         Ok(expires) if expires > microseconds() => Ok(Some(expires)),
         _ => Err("expires is in the past".into()),
     }
-}
-
-/// What rows of the artifacts are filed under.
-pub fn sources(repository: &Repository, artifacts: &[String]) -> Vec<String> {
-    let mut all = BTreeSet::new();
-    for name in artifacts {
-        let (artifact, only) = name.split_once('/').unwrap_or((name, ""));
-        let Some(definition) = repository.find(artifact) else { continue };
-        let chosen = definition.sources.iter().filter(|s| only.is_empty() || s.name == only);
-        all.extend(chosen.map(|source| definition.full_name(source)));
-    }
-    all.into_iter().collect()
 }

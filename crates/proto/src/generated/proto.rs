@@ -453,6 +453,1151 @@ pub mod health_check_response {
         }
     }
 }
+/// The values of one artifact's parameters.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArtifactParameters {
+    #[prost(message, repeated, tag = "3")]
+    pub env: ::prost::alloc::vec::Vec<VqlEnv>,
+}
+/// One artifact to collect.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArtifactSpec {
+    #[prost(string, tag = "1")]
+    pub artifact: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub parameters: ::core::option::Option<ArtifactParameters>,
+    #[prost(uint64, tag = "7")]
+    pub max_batch_wait: u64,
+    #[prost(uint64, tag = "8")]
+    pub max_batch_rows: u64,
+    #[prost(uint64, tag = "9")]
+    pub max_batch_rows_buffer: u64,
+    #[prost(float, tag = "10")]
+    pub cpu_limit: f32,
+    #[prost(uint64, tag = "11")]
+    pub timeout: u64,
+}
+/// What to collect, and from where.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArtifactCollectorArgs {
+    #[prost(string, tag = "1")]
+    pub creator: ::prost::alloc::string::String,
+    /// Names: `Artifact` or `Artifact/Source`.
+    #[prost(string, repeated, tag = "2")]
+    pub artifacts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The client, or `server`.
+    #[prost(string, tag = "3")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(float, tag = "6")]
+    pub ops_per_second: f32,
+    /// Seconds; this and the other limits at 0 let the server choose.
+    #[prost(uint64, tag = "7")]
+    pub timeout: u64,
+    #[prost(bool, tag = "8")]
+    pub allow_custom_overrides: bool,
+    #[prost(message, repeated, tag = "20")]
+    pub compiled_collector_args: ::prost::alloc::vec::Vec<VqlCollectorArgs>,
+    #[prost(bool, tag = "21")]
+    pub urgent: bool,
+    #[prost(uint64, tag = "22")]
+    pub max_rows: u64,
+    #[prost(uint64, tag = "23")]
+    pub max_upload_bytes: u64,
+    #[prost(message, repeated, tag = "24")]
+    pub specs: ::prost::alloc::vec::Vec<ArtifactSpec>,
+    #[prost(float, tag = "25")]
+    pub cpu_limit: f32,
+    #[prost(float, tag = "26")]
+    pub iops_limit: f32,
+    #[prost(float, tag = "27")]
+    pub progress_timeout: f32,
+    #[prost(uint64, tag = "28")]
+    pub log_batch_time: u64,
+    #[prost(uint64, tag = "29")]
+    pub trace_freq_sec: u64,
+    #[prost(string, tag = "30")]
+    pub user_data: ::prost::alloc::string::String,
+    /// The id of the collection; empty lets the server choose.
+    #[prost(string, tag = "31")]
+    pub flow_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "32")]
+    pub max_logs: u64,
+    #[prost(bool, tag = "33")]
+    pub summary: bool,
+}
+/// What is collected.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArtifactCollectorResponse {
+    #[prost(string, tag = "1")]
+    pub flow_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub request: ::core::option::Option<ArtifactCollectorArgs>,
+}
+/// Names a collection.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApiFlowRequest {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub flow_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub offset: u64,
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+    #[prost(bool, tag = "5")]
+    pub include_archived: bool,
+    #[prost(string, tag = "6")]
+    pub artifact: ::prost::alloc::string::String,
+    #[prost(bool, tag = "7")]
+    pub include_full_request: bool,
+    #[prost(bool, tag = "8")]
+    pub include_truncated_request: bool,
+}
+/// The id of what was started or stopped.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartFlowResponse {
+    #[prost(string, tag = "1")]
+    pub flow_id: ::prost::alloc::string::String,
+}
+/// How one source did. Times are microseconds since 1970, the duration nanoseconds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VeloStatus {
+    #[prost(enumeration = "velo_status::ReturnedStatus", tag = "1")]
+    pub status: i32,
+    #[prost(string, tag = "2")]
+    pub error_message: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub backtrace: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub duration: i64,
+    #[prost(string, repeated, tag = "5")]
+    pub names_with_response: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int64, tag = "6")]
+    pub log_rows: i64,
+    #[prost(int64, tag = "7")]
+    pub result_rows: i64,
+    #[prost(int64, tag = "8")]
+    pub query_id: i64,
+    #[prost(int64, tag = "9")]
+    pub total_queries: i64,
+    #[prost(string, tag = "10")]
+    pub artifact: ::prost::alloc::string::String,
+    #[prost(int64, tag = "11")]
+    pub uploaded_files: i64,
+    #[prost(int64, tag = "12")]
+    pub uploaded_bytes: i64,
+    #[prost(int64, tag = "13")]
+    pub expected_uploaded_bytes: i64,
+    #[prost(uint64, tag = "14")]
+    pub last_active: u64,
+    #[prost(uint64, tag = "15")]
+    pub first_active: u64,
+    #[prost(uint64, tag = "16")]
+    pub transactions_outstanding: u64,
+}
+/// Nested message and enum types in `VeloStatus`.
+pub mod velo_status {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum ReturnedStatus {
+        Ok = 0,
+        Progress = 4,
+        GenericError = 10,
+        UnknownFlow = 11,
+    }
+    impl ReturnedStatus {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Ok => "OK",
+                Self::Progress => "PROGRESS",
+                Self::GenericError => "GENERIC_ERROR",
+                Self::UnknownFlow => "UNKNOWN_FLOW",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "OK" => Some(Self::Ok),
+                "PROGRESS" => Some(Self::Progress),
+                "GENERIC_ERROR" => Some(Self::GenericError),
+                "UNKNOWN_FLOW" => Some(Self::UnknownFlow),
+                _ => None,
+            }
+        }
+    }
+}
+/// A file that a collection brought.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ArtifactUploadedFileInfo {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vfs_path: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    #[prost(uint64, tag = "4")]
+    pub stored_size: u64,
+    #[prost(string, repeated, tag = "5")]
+    pub components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "6")]
+    pub r#type: ::prost::alloc::string::String,
+}
+/// A line, or several, of a log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogMessage {
+    #[prost(string, tag = "1")]
+    pub message: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub timestamp: u64,
+    #[prost(string, tag = "3")]
+    pub artifact: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub level: ::prost::alloc::string::String,
+    #[prost(int64, tag = "5")]
+    pub id: i64,
+    #[prost(uint64, tag = "6")]
+    pub number_of_rows: u64,
+    #[prost(string, tag = "7")]
+    pub jsonl: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub error_message: ::prost::alloc::string::String,
+}
+/// A collection: what was asked for and how far it got.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArtifactCollectorContext {
+    #[prost(string, tag = "1")]
+    pub backtrace: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub dirty: bool,
+    /// Microseconds since 1970, as the other times.
+    #[prost(uint64, tag = "3")]
+    pub create_time: u64,
+    #[prost(message, optional, tag = "11")]
+    pub request: ::core::option::Option<ArtifactCollectorArgs>,
+    #[prost(string, tag = "13")]
+    pub session_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "artifact_collector_context::State", tag = "14")]
+    pub state: i32,
+    #[prost(string, tag = "15")]
+    pub status: ::prost::alloc::string::String,
+    #[prost(bool, tag = "16")]
+    pub user_notified: bool,
+    #[prost(uint64, tag = "17")]
+    pub active_time: u64,
+    #[prost(uint64, tag = "18")]
+    pub start_time: u64,
+    #[prost(message, repeated, tag = "20")]
+    pub logs: ::prost::alloc::vec::Vec<LogMessage>,
+    #[prost(string, repeated, tag = "22")]
+    pub artifacts_with_results: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "23")]
+    pub total_uploaded_files: u64,
+    #[prost(message, repeated, tag = "24")]
+    pub uploaded_files: ::prost::alloc::vec::Vec<ArtifactUploadedFileInfo>,
+    #[prost(uint64, tag = "25")]
+    pub total_expected_uploaded_bytes: u64,
+    #[prost(uint64, tag = "26")]
+    pub total_uploaded_bytes: u64,
+    #[prost(string, tag = "27")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "28")]
+    pub total_collected_rows: u64,
+    /// Nanoseconds.
+    #[prost(int64, tag = "29")]
+    pub execution_duration: i64,
+    #[prost(uint64, tag = "30")]
+    pub next_response_id: u64,
+    #[prost(int64, tag = "31")]
+    pub outstanding_requests: i64,
+    #[prost(uint64, tag = "32")]
+    pub total_logs: u64,
+    #[prost(uint64, tag = "33")]
+    pub total_loads: u64,
+    #[prost(message, repeated, tag = "34")]
+    pub query_stats: ::prost::alloc::vec::Vec<VeloStatus>,
+    #[prost(int64, tag = "35")]
+    pub total_requests: i64,
+    #[prost(uint64, tag = "36")]
+    pub inflight_time: u64,
+    #[prost(uint64, tag = "37")]
+    pub transactions_outstanding: u64,
+    #[prost(message, repeated, tag = "38")]
+    pub previous_flows: ::prost::alloc::vec::Vec<ArtifactCollectorContext>,
+}
+/// Nested message and enum types in `ArtifactCollectorContext`.
+pub mod artifact_collector_context {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        Unset = 0,
+        Running = 1,
+        Finished = 2,
+        Error = 3,
+        InProgress = 4,
+        Unresponsive = 5,
+        Waiting = 6,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unset => "UNSET",
+                Self::Running => "RUNNING",
+                Self::Finished => "FINISHED",
+                Self::Error => "ERROR",
+                Self::InProgress => "IN_PROGRESS",
+                Self::Unresponsive => "UNRESPONSIVE",
+                Self::Waiting => "WAITING",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "UNSET" => Some(Self::Unset),
+                "RUNNING" => Some(Self::Running),
+                "FINISHED" => Some(Self::Finished),
+                "ERROR" => Some(Self::Error),
+                "IN_PROGRESS" => Some(Self::InProgress),
+                "UNRESPONSIVE" => Some(Self::Unresponsive),
+                "WAITING" => Some(Self::Waiting),
+                _ => None,
+            }
+        }
+    }
+}
+/// A file that is being packed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContainerMemberStats {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub uncompressed_size: u64,
+    #[prost(uint64, tag = "3")]
+    pub compressed_size: u64,
+}
+/// How far a packing got.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContainerStats {
+    #[prost(uint64, tag = "1")]
+    pub total_uploaded_files: u64,
+    #[prost(uint64, tag = "2")]
+    pub total_uploaded_bytes: u64,
+    #[prost(uint64, tag = "3")]
+    pub total_uncompressed_bytes: u64,
+    #[prost(uint64, tag = "4")]
+    pub total_compressed_bytes: u64,
+    #[prost(uint64, tag = "5")]
+    pub total_container_files: u64,
+    #[prost(string, tag = "6")]
+    pub hash: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "7")]
+    pub components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "8")]
+    pub timestamp: u64,
+    #[prost(uint64, tag = "9")]
+    pub total_duration: u64,
+    #[prost(string, tag = "10")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(string, tag = "11")]
+    pub error: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub vfs_path: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "13")]
+    pub active_members: ::prost::alloc::vec::Vec<ContainerMemberStats>,
+}
+/// A packed file.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AvailableDownloadFile {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub complete: bool,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    #[prost(string, tag = "4")]
+    pub date: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub path: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub stats: ::core::option::Option<ContainerStats>,
+}
+/// Files packed for download.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AvailableDownloads {
+    #[prost(message, repeated, tag = "1")]
+    pub files: ::prost::alloc::vec::Vec<AvailableDownloadFile>,
+}
+/// A collection with its downloads.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FlowDetails {
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<ArtifactCollectorContext>,
+    #[prost(message, optional, tag = "16")]
+    pub available_downloads: ::core::option::Option<AvailableDownloads>,
+}
+/// Names a stored table, and the part of it to give.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTableRequest {
+    /// How many rows to give; 0 lets the server choose.
+    #[prost(uint64, tag = "2")]
+    pub rows: u64,
+    #[prost(uint64, tag = "3")]
+    pub start_row: u64,
+    #[prost(string, tag = "4")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub flow_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub artifact: ::prost::alloc::string::String,
+    /// Empty for results; `log` or `uploads` for these.
+    #[prost(string, tag = "7")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub hunt_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub notebook_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub cell_id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "11")]
+    pub table_id: i64,
+    #[prost(string, tag = "12")]
+    pub download_format: ::prost::alloc::string::String,
+    #[prost(int64, tag = "13")]
+    pub start_time: i64,
+    #[prost(int64, tag = "14")]
+    pub end_time: i64,
+    #[prost(string, repeated, tag = "15")]
+    pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "16")]
+    pub timeline: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "17")]
+    pub skip_components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "18")]
+    pub download_filename: ::prost::alloc::string::String,
+    #[prost(string, tag = "19")]
+    pub sort_column: ::prost::alloc::string::String,
+    /// Whether the greatest comes first.
+    #[prost(bool, tag = "20")]
+    pub sort_direction: bool,
+    #[prost(string, tag = "21")]
+    pub filter_column: ::prost::alloc::string::String,
+    /// Only rows whose filter_column fits.
+    #[prost(string, tag = "22")]
+    pub filter_regex: ::prost::alloc::string::String,
+    #[prost(string, tag = "23")]
+    pub org_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "24")]
+    pub timezone: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "25")]
+    pub version: u64,
+    #[prost(string, repeated, tag = "26")]
+    pub vfs_components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "27")]
+    pub start_idx: u64,
+    #[prost(uint64, tag = "28")]
+    pub end_idx: u64,
+    #[prost(string, tag = "29")]
+    pub cell_version: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "30")]
+    pub stack_path: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "31")]
+    pub include_components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// One row.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Row {
+    /// A JSON array of the cells, in the order of the columns.
+    #[prost(string, tag = "2")]
+    pub json: ::prost::alloc::string::String,
+}
+/// A span of events.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Timeline {
+    #[prost(int64, tag = "1")]
+    pub start_time: i64,
+    #[prost(int64, tag = "2")]
+    pub end_time: i64,
+    #[prost(string, tag = "4")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub timestamp_column: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub message_column: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub timestamp_description_column: ::prost::alloc::string::String,
+    #[prost(bool, tag = "8")]
+    pub active: bool,
+    #[prost(string, tag = "9")]
+    pub version: ::prost::alloc::string::String,
+}
+/// A part of a table.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTableResponse {
+    #[prost(string, repeated, tag = "1")]
+    pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub rows: ::prost::alloc::vec::Vec<Row>,
+    #[prost(int64, tag = "3")]
+    pub total_rows: i64,
+    #[prost(message, repeated, tag = "4")]
+    pub column_types: ::prost::alloc::vec::Vec<ColumnType>,
+    #[prost(int64, tag = "5")]
+    pub start_time: i64,
+    #[prost(int64, tag = "6")]
+    pub end_time: i64,
+    #[prost(string, repeated, tag = "7")]
+    pub stack_path: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "8")]
+    pub timelines: ::prost::alloc::vec::Vec<Timeline>,
+}
+/// Which parts of artifacts to give; all when nothing is set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FieldSelector {
+    #[prost(bool, tag = "1")]
+    pub name: bool,
+    #[prost(bool, tag = "2")]
+    pub description: bool,
+    #[prost(bool, tag = "3")]
+    pub r#type: bool,
+    #[prost(bool, tag = "4")]
+    pub sources: bool,
+    #[prost(bool, tag = "5")]
+    pub tags: bool,
+}
+/// Which artifacts to give.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetArtifactsRequest {
+    #[prost(bool, tag = "1")]
+    pub include_event_artifacts: bool,
+    #[prost(bool, tag = "2")]
+    pub include_server_artifacts: bool,
+    /// Words that a name, a description or a tag contains.
+    #[prost(string, tag = "3")]
+    pub search_term: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub number_of_results: u64,
+    #[prost(string, tag = "5")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "6")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "7")]
+    pub report_type: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub fields: ::core::option::Option<FieldSelector>,
+}
+/// Artifacts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArtifactDescriptors {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Artifact>,
+    #[prost(string, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Names an artifact.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetArtifactRequest {
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+/// An artifact as YAML.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetArtifactResponse {
+    #[prost(string, tag = "1")]
+    pub artifact: ::prost::alloc::string::String,
+}
+/// An artifact as YAML, and what to do with it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetArtifactRequest {
+    #[prost(string, tag = "2")]
+    pub artifact: ::prost::alloc::string::String,
+    #[prost(enumeration = "set_artifact_request::Operation", tag = "3")]
+    pub op: i32,
+    #[prost(string, repeated, tag = "4")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Nested message and enum types in `SetArtifactRequest`.
+pub mod set_artifact_request {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Operation {
+        Set = 0,
+        Delete = 1,
+        Check = 2,
+        CheckAndSet = 3,
+    }
+    impl Operation {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Set => "SET",
+                Self::Delete => "DELETE",
+                Self::Check => "CHECK",
+                Self::CheckAndSet => "CHECK_AND_SET",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "SET" => Some(Self::Set),
+                "DELETE" => Some(Self::Delete),
+                "CHECK" => Some(Self::Check),
+                "CHECK_AND_SET" => Some(Self::CheckAndSet),
+                _ => None,
+            }
+        }
+    }
+}
+/// What is wrong with an artifact.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetArtifactResponse {
+    #[prost(bool, tag = "1")]
+    pub error: bool,
+    #[prost(string, tag = "2")]
+    pub error_message: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub errors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A query or an artifact, as a request to lay it out and as the answer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReformatVqlMessage {
+    #[prost(string, tag = "1")]
+    pub vql: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub artifact: ::prost::alloc::string::String,
+}
+/// The program on a client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgentInformation {
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub build_time: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub build_url: ::prost::alloc::string::String,
+}
+/// The machine of a client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Uname {
+    #[prost(string, tag = "1")]
+    pub system: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub release: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub machine: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub fqdn: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "11")]
+    pub mac_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A client.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ApiClient {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub agent_information: ::core::option::Option<AgentInformation>,
+    #[prost(message, optional, tag = "3")]
+    pub os_info: ::core::option::Option<Uname>,
+    /// Seconds since 1970.
+    #[prost(uint64, tag = "6")]
+    pub first_seen_at: u64,
+    /// Microseconds since 1970.
+    #[prost(uint64, tag = "7")]
+    pub last_seen_at: u64,
+    #[prost(string, tag = "16")]
+    pub last_ip: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "18")]
+    pub labels: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "19")]
+    pub last_interrogate_flow_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "21")]
+    pub last_interrogate_artifact_name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "22")]
+    pub last_hunt_timestamp: u64,
+    #[prost(uint64, tag = "23")]
+    pub last_event_table_version: u64,
+    #[prost(uint64, tag = "24")]
+    pub last_label_timestamp: u64,
+    #[prost(map = "string, int64", tag = "25")]
+    pub in_flight_flows: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        i64,
+    >,
+}
+/// Which clients to give.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchClientsRequest {
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    #[prost(uint64, tag = "2")]
+    pub limit: u64,
+    /// As the argument `search` of `clients()`.
+    #[prost(string, tag = "3")]
+    pub query: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub name_only: bool,
+    #[prost(enumeration = "search_clients_request::SortingSense", tag = "6")]
+    pub sort: i32,
+    #[prost(enumeration = "search_clients_request::Filters", tag = "7")]
+    pub filter: i32,
+}
+/// Nested message and enum types in `SearchClientsRequest`.
+pub mod search_clients_request {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Filters {
+        Unfiltered = 0,
+        Online = 1,
+    }
+    impl Filters {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unfiltered => "UNFILTERED",
+                Self::Online => "ONLINE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "UNFILTERED" => Some(Self::Unfiltered),
+                "ONLINE" => Some(Self::Online),
+                _ => None,
+            }
+        }
+    }
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum SortingSense {
+        Unsorted = 0,
+        SortUp = 1,
+        SortDown = 2,
+    }
+    impl SortingSense {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unsorted => "UNSORTED",
+                Self::SortUp => "SORT_UP",
+                Self::SortDown => "SORT_DOWN",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "UNSORTED" => Some(Self::Unsorted),
+                "SORT_UP" => Some(Self::SortUp),
+                "SORT_DOWN" => Some(Self::SortDown),
+                _ => None,
+            }
+        }
+    }
+}
+/// Clients.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchClientsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<ApiClient>,
+    #[prost(string, repeated, tag = "2")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "3")]
+    pub total: u64,
+    #[prost(message, optional, tag = "4")]
+    pub search_term: ::core::option::Option<SearchClientsRequest>,
+}
+/// Names a client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetClientRequest {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub lightweight: bool,
+    #[prost(bool, tag = "3")]
+    pub update_mru: bool,
+}
+/// One fact about a client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClientMetadataItem {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// Free facts about a client.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClientMetadata {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<ClientMetadataItem>,
+    #[prost(string, tag = "2")]
+    pub client_id: ::prost::alloc::string::String,
+}
+/// Facts to note and to take away.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetClientMetadataRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub add: ::prost::alloc::vec::Vec<ClientMetadataItem>,
+    #[prost(string, repeated, tag = "2")]
+    pub remove: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub client_id: ::prost::alloc::string::String,
+}
+/// Labels to set or to remove.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LabelClientsRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub client_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    pub labels: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// `set` or `remove`.
+    #[prost(string, tag = "3")]
+    pub operation: ::prost::alloc::string::String,
+}
+/// Whether a call went well.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApiResponse {
+    #[prost(bool, tag = "1")]
+    pub error: bool,
+    #[prost(string, tag = "2")]
+    pub error_message: ::prost::alloc::string::String,
+}
+/// Labels, of which one is enough.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HuntLabelCondition {
+    #[prost(string, repeated, tag = "1")]
+    pub label: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// An operating system.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HuntOsCondition {
+    #[prost(enumeration = "hunt_os_condition::Os", tag = "1")]
+    pub os: i32,
+}
+/// Nested message and enum types in `HuntOsCondition`.
+pub mod hunt_os_condition {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Os {
+        All = 0,
+        Windows = 1,
+        Linux = 2,
+        Osx = 3,
+    }
+    impl Os {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::All => "ALL",
+                Self::Windows => "WINDOWS",
+                Self::Linux => "LINUX",
+                Self::Osx => "OSX",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "ALL" => Some(Self::All),
+                "WINDOWS" => Some(Self::Windows),
+                "LINUX" => Some(Self::Linux),
+                "OSX" => Some(Self::Osx),
+                _ => None,
+            }
+        }
+    }
+}
+/// Which clients take part in a hunt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HuntCondition {
+    #[prost(message, optional, tag = "4")]
+    pub excluded_labels: ::core::option::Option<HuntLabelCondition>,
+    #[prost(oneof = "hunt_condition::UnionField", tags = "2, 3")]
+    pub union_field: ::core::option::Option<hunt_condition::UnionField>,
+}
+/// Nested message and enum types in `HuntCondition`.
+pub mod hunt_condition {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum UnionField {
+        #[prost(message, tag = "2")]
+        Labels(super::HuntLabelCondition),
+        #[prost(message, tag = "3")]
+        Os(super::HuntOsCondition),
+    }
+}
+/// How far a hunt got.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HuntStats {
+    #[prost(bool, tag = "1")]
+    pub stopped: bool,
+    #[prost(message, optional, tag = "2")]
+    pub available_downloads: ::core::option::Option<AvailableDownloads>,
+    #[prost(uint64, tag = "9")]
+    pub total_clients_scheduled: u64,
+    #[prost(uint64, tag = "14")]
+    pub total_clients_with_results: u64,
+    #[prost(uint64, tag = "15")]
+    pub total_clients_with_errors: u64,
+    #[prost(uint64, tag = "16")]
+    pub total_clients_without_results: u64,
+    #[prost(int64, tag = "17")]
+    pub last_client_table_scan: i64,
+    #[prost(uint64, tag = "18")]
+    pub total_uploaded_bytes: u64,
+    #[prost(uint64, tag = "19")]
+    pub total_collected_rows: u64,
+    #[prost(uint64, tag = "20")]
+    pub total_finished_clients: u64,
+}
+/// A collection for every client of a kind.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Hunt {
+    #[prost(string, tag = "1")]
+    pub hunt_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub create_time: u64,
+    #[prost(message, optional, tag = "4")]
+    pub condition: ::core::option::Option<HuntCondition>,
+    /// How many clients may take part; 0 is all.
+    #[prost(uint64, tag = "6")]
+    pub client_limit: u64,
+    #[prost(enumeration = "hunt::State", tag = "8")]
+    pub state: i32,
+    /// Microseconds since 1970, as the other times; 0 lets the server choose.
+    #[prost(uint64, tag = "10")]
+    pub expires: u64,
+    #[prost(string, tag = "11")]
+    pub hunt_description: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub creator: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "16")]
+    pub start_request: ::core::option::Option<ArtifactCollectorArgs>,
+    #[prost(string, repeated, tag = "17")]
+    pub artifacts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "18")]
+    pub stats: ::core::option::Option<HuntStats>,
+    #[prost(string, repeated, tag = "19")]
+    pub artifact_sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int64, tag = "20")]
+    pub version: i64,
+    #[prost(uint64, tag = "21")]
+    pub start_time: u64,
+    #[prost(string, repeated, tag = "22")]
+    pub org_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "23")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Nested message and enum types in `Hunt`.
+pub mod hunt {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        Unset = 0,
+        Paused = 1,
+        Running = 2,
+        Stopped = 3,
+        Archived = 4,
+        Deleted = 5,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unset => "UNSET",
+                Self::Paused => "PAUSED",
+                Self::Running => "RUNNING",
+                Self::Stopped => "STOPPED",
+                Self::Archived => "ARCHIVED",
+                Self::Deleted => "DELETED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "UNSET" => Some(Self::Unset),
+                "PAUSED" => Some(Self::Paused),
+                "RUNNING" => Some(Self::Running),
+                "STOPPED" => Some(Self::Stopped),
+                "ARCHIVED" => Some(Self::Archived),
+                "DELETED" => Some(Self::Deleted),
+                _ => None,
+            }
+        }
+    }
+}
+/// A client's part in a hunt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlowAssignment {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub flow_id: ::prost::alloc::string::String,
+}
+/// What to change about a hunt; what is not set stays.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HuntMutation {
+    #[prost(string, tag = "1")]
+    pub hunt_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub stats: ::core::option::Option<HuntStats>,
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    #[prost(enumeration = "hunt::State", tag = "4")]
+    pub state: i32,
+    #[prost(uint64, tag = "5")]
+    pub start_time: u64,
+    #[prost(message, optional, tag = "6")]
+    pub assignment: ::core::option::Option<FlowAssignment>,
+    #[prost(uint64, tag = "7")]
+    pub expires: u64,
+    #[prost(string, repeated, tag = "8")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "9")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(bool, tag = "10")]
+    pub recalculate: bool,
+}
+/// Names a hunt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHuntRequest {
+    #[prost(string, tag = "1")]
+    pub hunt_id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub include_request: bool,
+    #[prost(bool, tag = "3")]
+    pub include_truncated_request: bool,
+}
+/// Which hunts to give, newest first.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListHuntsRequest {
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    #[prost(bool, tag = "3")]
+    pub include_archived: bool,
+    #[prost(bool, tag = "4")]
+    pub summary: bool,
+    #[prost(string, tag = "5")]
+    pub user_filter: ::prost::alloc::string::String,
+}
+/// Hunts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListHuntsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Hunt>,
+    #[prost(int64, tag = "2")]
+    pub total: i64,
+}
+/// Which rows of a hunt to give.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHuntResultsRequest {
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    #[prost(string, tag = "3")]
+    pub hunt_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub artifact: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 pub mod api_client {
     #![allow(
@@ -656,6 +1801,437 @@ pub mod api_client {
             req.extensions_mut().insert(GrpcMethod::new("proto.API", "Check"));
             self.inner.unary(req, path, codec).await
         }
+        /// Starts to collect artifacts.
+        pub async fn collect_artifact(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ArtifactCollectorArgs>,
+        ) -> std::result::Result<
+            tonic::Response<super::ArtifactCollectorResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/proto.API/CollectArtifact",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "CollectArtifact"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stops a collection.
+        pub async fn cancel_flow(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApiFlowRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartFlowResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/CancelFlow");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "CancelFlow"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells how far a collection got.
+        pub async fn get_flow_details(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApiFlowRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlowDetails>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetFlowDetails");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetFlowDetails"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The collections of a client.
+        pub async fn get_client_flows(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetClientFlows");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetClientFlows"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Results, log lines or files of a collection.
+        pub async fn get_table(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetTable");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetTable"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Artifacts that are known.
+        pub async fn get_artifacts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetArtifactsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ArtifactDescriptors>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetArtifacts");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetArtifacts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One artifact as YAML.
+        pub async fn get_artifact_file(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetArtifactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetArtifactResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/proto.API/GetArtifactFile",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetArtifactFile"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Defines, checks or deletes an artifact.
+        pub async fn set_artifact_file(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetArtifactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetArtifactResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/proto.API/SetArtifactFile",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "SetArtifactFile"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lays a query out.
+        pub async fn reformat_vql(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReformatVqlMessage>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReformatVqlMessage>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/ReformatVQL");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "ReformatVQL"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Clients that a search finds.
+        pub async fn list_clients(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchClientsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchClientsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/ListClients");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "ListClients"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One client.
+        pub async fn get_client(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetClientRequest>,
+        ) -> std::result::Result<tonic::Response<super::ApiClient>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetClient");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetClient"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sets or removes labels.
+        pub async fn label_clients(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LabelClientsRequest>,
+        ) -> std::result::Result<tonic::Response<super::ApiResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/LabelClients");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "LabelClients"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Free facts about a client.
+        pub async fn get_client_metadata(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetClientRequest>,
+        ) -> std::result::Result<tonic::Response<super::ClientMetadata>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/proto.API/GetClientMetadata",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("proto.API", "GetClientMetadata"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Notes facts about a client.
+        pub async fn set_client_metadata(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetClientMetadataRequest>,
+        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/proto.API/SetClientMetadata",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("proto.API", "SetClientMetadata"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Starts a hunt; the id comes back as flow_id.
+        pub async fn create_hunt(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Hunt>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartFlowResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/CreateHunt");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "CreateHunt"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Hunts, newest first.
+        pub async fn list_hunts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListHuntsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHuntsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/ListHunts");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "ListHunts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One hunt.
+        pub async fn get_hunt(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHuntRequest>,
+        ) -> std::result::Result<tonic::Response<super::Hunt>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetHunt");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetHunt"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes a hunt.
+        pub async fn modify_hunt(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HuntMutation>,
+        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/ModifyHunt");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "ModifyHunt"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The collections of a hunt.
+        pub async fn get_hunt_flows(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetHuntFlows");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetHuntFlows"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The rows that a hunt brought.
+        pub async fn get_hunt_results(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHuntResultsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/proto.API/GetHuntResults");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("proto.API", "GetHuntResults"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -714,6 +2290,145 @@ pub mod api_server {
             request: tonic::Request<super::HealthCheckRequest>,
         ) -> std::result::Result<
             tonic::Response<super::HealthCheckResponse>,
+            tonic::Status,
+        >;
+        /// Starts to collect artifacts.
+        async fn collect_artifact(
+            &self,
+            request: tonic::Request<super::ArtifactCollectorArgs>,
+        ) -> std::result::Result<
+            tonic::Response<super::ArtifactCollectorResponse>,
+            tonic::Status,
+        >;
+        /// Stops a collection.
+        async fn cancel_flow(
+            &self,
+            request: tonic::Request<super::ApiFlowRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartFlowResponse>,
+            tonic::Status,
+        >;
+        /// Tells how far a collection got.
+        async fn get_flow_details(
+            &self,
+            request: tonic::Request<super::ApiFlowRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlowDetails>, tonic::Status>;
+        /// The collections of a client.
+        async fn get_client_flows(
+            &self,
+            request: tonic::Request<super::GetTableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        >;
+        /// Results, log lines or files of a collection.
+        async fn get_table(
+            &self,
+            request: tonic::Request<super::GetTableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        >;
+        /// Artifacts that are known.
+        async fn get_artifacts(
+            &self,
+            request: tonic::Request<super::GetArtifactsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ArtifactDescriptors>,
+            tonic::Status,
+        >;
+        /// One artifact as YAML.
+        async fn get_artifact_file(
+            &self,
+            request: tonic::Request<super::GetArtifactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetArtifactResponse>,
+            tonic::Status,
+        >;
+        /// Defines, checks or deletes an artifact.
+        async fn set_artifact_file(
+            &self,
+            request: tonic::Request<super::SetArtifactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetArtifactResponse>,
+            tonic::Status,
+        >;
+        /// Lays a query out.
+        async fn reformat_vql(
+            &self,
+            request: tonic::Request<super::ReformatVqlMessage>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReformatVqlMessage>,
+            tonic::Status,
+        >;
+        /// Clients that a search finds.
+        async fn list_clients(
+            &self,
+            request: tonic::Request<super::SearchClientsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchClientsResponse>,
+            tonic::Status,
+        >;
+        /// One client.
+        async fn get_client(
+            &self,
+            request: tonic::Request<super::GetClientRequest>,
+        ) -> std::result::Result<tonic::Response<super::ApiClient>, tonic::Status>;
+        /// Sets or removes labels.
+        async fn label_clients(
+            &self,
+            request: tonic::Request<super::LabelClientsRequest>,
+        ) -> std::result::Result<tonic::Response<super::ApiResponse>, tonic::Status>;
+        /// Free facts about a client.
+        async fn get_client_metadata(
+            &self,
+            request: tonic::Request<super::GetClientRequest>,
+        ) -> std::result::Result<tonic::Response<super::ClientMetadata>, tonic::Status>;
+        /// Notes facts about a client.
+        async fn set_client_metadata(
+            &self,
+            request: tonic::Request<super::SetClientMetadataRequest>,
+        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
+        /// Starts a hunt; the id comes back as flow_id.
+        async fn create_hunt(
+            &self,
+            request: tonic::Request<super::Hunt>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartFlowResponse>,
+            tonic::Status,
+        >;
+        /// Hunts, newest first.
+        async fn list_hunts(
+            &self,
+            request: tonic::Request<super::ListHuntsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHuntsResponse>,
+            tonic::Status,
+        >;
+        /// One hunt.
+        async fn get_hunt(
+            &self,
+            request: tonic::Request<super::GetHuntRequest>,
+        ) -> std::result::Result<tonic::Response<super::Hunt>, tonic::Status>;
+        /// Changes a hunt.
+        async fn modify_hunt(
+            &self,
+            request: tonic::Request<super::HuntMutation>,
+        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
+        /// The collections of a hunt.
+        async fn get_hunt_flows(
+            &self,
+            request: tonic::Request<super::GetTableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
+            tonic::Status,
+        >;
+        /// The rows that a hunt brought.
+        async fn get_hunt_results(
+            &self,
+            request: tonic::Request<super::GetHuntResultsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTableResponse>,
             tonic::Status,
         >;
     }
@@ -1042,6 +2757,872 @@ pub mod api_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CheckSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/CollectArtifact" => {
+                    #[allow(non_camel_case_types)]
+                    struct CollectArtifactSvc<T: Api>(pub Arc<T>);
+                    impl<
+                        T: Api,
+                    > tonic::server::UnaryService<super::ArtifactCollectorArgs>
+                    for CollectArtifactSvc<T> {
+                        type Response = super::ArtifactCollectorResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ArtifactCollectorArgs>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::collect_artifact(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CollectArtifactSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/CancelFlow" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelFlowSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::ApiFlowRequest>
+                    for CancelFlowSvc<T> {
+                        type Response = super::StartFlowResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApiFlowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::cancel_flow(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelFlowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetFlowDetails" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetFlowDetailsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::ApiFlowRequest>
+                    for GetFlowDetailsSvc<T> {
+                        type Response = super::FlowDetails;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApiFlowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_flow_details(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetFlowDetailsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetClientFlows" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetClientFlowsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetTableRequest>
+                    for GetClientFlowsSvc<T> {
+                        type Response = super::GetTableResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTableRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_client_flows(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetClientFlowsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetTable" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTableSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetTableRequest>
+                    for GetTableSvc<T> {
+                        type Response = super::GetTableResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTableRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_table(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTableSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetArtifacts" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetArtifactsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetArtifactsRequest>
+                    for GetArtifactsSvc<T> {
+                        type Response = super::ArtifactDescriptors;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetArtifactsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_artifacts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetArtifactsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetArtifactFile" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetArtifactFileSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetArtifactRequest>
+                    for GetArtifactFileSvc<T> {
+                        type Response = super::GetArtifactResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetArtifactRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_artifact_file(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetArtifactFileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/SetArtifactFile" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetArtifactFileSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::SetArtifactRequest>
+                    for SetArtifactFileSvc<T> {
+                        type Response = super::SetArtifactResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetArtifactRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::set_artifact_file(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetArtifactFileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/ReformatVQL" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReformatVQLSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::ReformatVqlMessage>
+                    for ReformatVQLSvc<T> {
+                        type Response = super::ReformatVqlMessage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReformatVqlMessage>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::reformat_vql(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReformatVQLSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/ListClients" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListClientsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::SearchClientsRequest>
+                    for ListClientsSvc<T> {
+                        type Response = super::SearchClientsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchClientsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::list_clients(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListClientsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetClient" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetClientSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetClientRequest>
+                    for GetClientSvc<T> {
+                        type Response = super::ApiClient;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetClientRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_client(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetClientSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/LabelClients" => {
+                    #[allow(non_camel_case_types)]
+                    struct LabelClientsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::LabelClientsRequest>
+                    for LabelClientsSvc<T> {
+                        type Response = super::ApiResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LabelClientsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::label_clients(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LabelClientsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetClientMetadata" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetClientMetadataSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetClientRequest>
+                    for GetClientMetadataSvc<T> {
+                        type Response = super::ClientMetadata;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetClientRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_client_metadata(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetClientMetadataSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/SetClientMetadata" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetClientMetadataSvc<T: Api>(pub Arc<T>);
+                    impl<
+                        T: Api,
+                    > tonic::server::UnaryService<super::SetClientMetadataRequest>
+                    for SetClientMetadataSvc<T> {
+                        type Response = ();
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetClientMetadataRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::set_client_metadata(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetClientMetadataSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/CreateHunt" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateHuntSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::Hunt>
+                    for CreateHuntSvc<T> {
+                        type Response = super::StartFlowResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Hunt>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::create_hunt(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateHuntSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/ListHunts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListHuntsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::ListHuntsRequest>
+                    for ListHuntsSvc<T> {
+                        type Response = super::ListHuntsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListHuntsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::list_hunts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListHuntsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetHunt" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHuntSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetHuntRequest>
+                    for GetHuntSvc<T> {
+                        type Response = super::Hunt;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHuntRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_hunt(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHuntSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/ModifyHunt" => {
+                    #[allow(non_camel_case_types)]
+                    struct ModifyHuntSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::HuntMutation>
+                    for ModifyHuntSvc<T> {
+                        type Response = ();
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HuntMutation>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::modify_hunt(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ModifyHuntSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetHuntFlows" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHuntFlowsSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::GetTableRequest>
+                    for GetHuntFlowsSvc<T> {
+                        type Response = super::GetTableResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTableRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_hunt_flows(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHuntFlowsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/proto.API/GetHuntResults" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHuntResultsSvc<T: Api>(pub Arc<T>);
+                    impl<
+                        T: Api,
+                    > tonic::server::UnaryService<super::GetHuntResultsRequest>
+                    for GetHuntResultsSvc<T> {
+                        type Response = super::GetTableResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHuntResultsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::get_hunt_results(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHuntResultsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

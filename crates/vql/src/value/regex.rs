@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+pub use regex::bytes::Regex;
+use regex::bytes::{Captures, RegexBuilder};
 
 use crate::call::Error;
 use crate::text::Text;
