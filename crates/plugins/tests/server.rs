@@ -2,108 +2,11 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Outcome, run_in};
-use plugins::artifact::repository::Repository;
-use plugins::collection::Runtime;
-use plugins::monitoring::Monitor;
-use plugins::server::Server;
-use plugins::world::World;
-use store::DataDir;
+use common::test_server::{TestServer, next_row};
 use store::event::{Event, Position};
-use vql::cancel::Cancel;
 use vql::permission::{Permission, Permissions};
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        self.server.stopping.cancel();
-    }
-}
-
-/// A server without listeners; everything goes with the directory.
-struct TestServer {
-    dir: tempfile::TempDir,
-    server: Arc<Server>,
-    world: Arc<World>,
-}
-
-impl TestServer {
-    fn new() -> Self {
-        Self::in_dir(tempfile::tempdir().unwrap())
-    }
-
-    fn in_dir(dir: tempfile::TempDir) -> Self {
-        let data = DataDir::open(dir.path().join("data")).unwrap();
-        let files = Arc::new(data.files().unwrap());
-        let server = Arc::new(Server {
-            flows: data.flows(files.clone()).unwrap(),
-            files,
-            events: Arc::new(data.events(Default::default()).unwrap()),
-            audit: Arc::new(data.audit().unwrap()),
-            running: Default::default(),
-            monitoring: data.monitoring().unwrap(),
-            monitor: Default::default(),
-            stopping: Cancel::new(),
-        });
-        let artifacts = Arc::new(Repository::with(data.definitions().unwrap()));
-        let world = Arc::new(World { artifacts, server: Some(server.clone()), ..World::of_process() });
-        let runtime = Runtime {
-            world: world.clone(),
-            registry: plugins::registry().into(),
-            permissions: Permissions::all(),
-            user: String::new(),
-        };
-        server.monitor.get_or_init(|| Monitor::new(runtime, Vec::new())).refresh(&server);
-        TestServer { dir, server, world }
-    }
-
-    fn run_as(&self, source: &str, permissions: Permissions) -> Outcome {
-        run_in(
-            self.world.clone(),
-            source,
-            &[("Dir", &self.dir.path().to_string_lossy())],
-            permissions,
-            Cancel::new(),
-        )
-    }
-
-    /// The rows of a query that logs nothing.
-    #[track_caller]
-    fn rows(&self, source: &str) -> String {
-        let outcome = self.run_as(source, Permissions::all());
-        let lines: Vec<_> = outcome.log.iter().filter(|l| !l.starts_with("DEBUG")).collect();
-        assert!(lines.is_empty(), "{source}: {lines:?}");
-        outcome.rows
-    }
-
-    /// Defines an artifact.
-    #[track_caller]
-    fn define(&self, yaml: &str) {
-        self.world.artifacts.set(yaml).unwrap();
-    }
-
-    /// Collects on the server and waits for the end: the id of the collection.
-    #[track_caller]
-    fn collect(&self, arguments: &str) -> String {
-        let rows = self.rows(&format!(
-            "SELECT collect_client(client_id='server', {arguments}).flow_id AS Id FROM scope()"
-        ));
-        let id = rows.split('"').nth(3).unwrap_or_else(|| panic!("{rows}")).to_owned();
-        self.wait(&id);
-        id
-    }
-
-    #[track_caller]
-    fn wait(&self, id: &str) {
-        let until = Instant::now() + Duration::from_secs(60);
-        while self.server.running.lock().contains_key(id) {
-            assert!(Instant::now() < until, "collection {id} does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
 
 const NUMBERS: &str = "name: Custom.Numbers\ntype: SERVER\nparameters:\n  - name: Count\n    type: int\n    default: 3\nsources:\n  - query: SELECT _value AS N FROM range(end=Count)\n";
 
@@ -315,15 +218,6 @@ fn the_end_of_a_collection_is_an_event() {
 }
 
 const TICKS: &str = "name: Custom.Ticks\ntype: SERVER_EVENT\nparameters:\n  - name: Word\n    default: a\nsources:\n  - query: SELECT Word, count() AS N FROM clock(ms=20)\n";
-
-/// The next row that a queue gets, as JSON.
-#[track_caller]
-fn next_row(watch: &mut store::event::Subscription) -> serde_json::Value {
-    match watch.recv_timeout(Duration::from_secs(20)) {
-        Event::Row(_, row) => serde_json::from_slice(&row).unwrap(),
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn event_artifacts_run_change_and_stop() {

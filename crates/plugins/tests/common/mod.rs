@@ -1,7 +1,9 @@
 //! Running programs in tests: rows as compact JSON, and the log.
 #![allow(dead_code)]
 
+pub mod artifact_cases;
 pub mod server;
+pub mod test_server;
 pub mod tls;
 
 use std::sync::Arc;
