@@ -71,8 +71,14 @@ impl Parser {
                 row.set(&Name::new("_cursor"), cursor);
                 sink.row(&mut row)
             }
-            Ok(_) => Ok(log(args, "a stored row is no object and is left out")),
-            Err(error) => Ok(log(args, &format!("a stored row is left out: {error}"))),
+            Ok(_) => {
+                log(args, "a stored row is no object and is left out");
+                Ok(())
+            }
+            Err(error) => {
+                log(args, &format!("a stored row is left out: {error}"));
+                Ok(())
+            }
         }
     }
 }

@@ -326,3 +326,52 @@ fn collect_needs_no_server_and_writes_an_encrypted_container() {
     assert_eq!(text, "{\"N\":0}\n");
     assert!(server.world.artifacts.find("Local.Numbers").is_none());
 }
+
+#[test]
+fn parts_of_a_collection_are_read_by_several_workers() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let id = server.collect("artifacts='Custom.Numbers', env=dict(Count=25)");
+    let over = |arguments: &str, query: &str| {
+        format!(
+            "FROM parallelize(client_id='server', flow_id='{id}', artifact='Custom.Numbers', query={{ {query} }}, {arguments})"
+        )
+    };
+    let sums =
+        over("workers=3, batch=10", "SELECT count() AS Rows, FlowId = '0' AS No FROM source() GROUP BY 1");
+    assert_eq!(
+        server.rows(&format!("SELECT Rows, No {sums} ORDER BY Rows")),
+        r#"[{"Rows":5,"No":false},{"Rows":10,"No":false},{"Rows":10,"No":false}]"#
+    );
+    let all = over("batch=7", "SELECT N FROM source()");
+    let wanted: Vec<String> = (0..25).map(|n| format!(r#"{{"N":{n}}}"#)).collect();
+    assert_eq!(server.rows(&format!("SELECT * {all} ORDER BY N")), format!("[{}]", wanted.join(",")));
+    let window = over("batch=10", "SELECT N FROM source(start_row=1, count=1)");
+    assert_eq!(server.rows(&format!("SELECT * {window} ORDER BY N")), r#"[{"N":1},{"N":11},{"N":21}]"#);
+    let named = format!(
+        "SELECT N FROM source(client_id='server', flow_id='{id}', artifact='Custom.Numbers', count=1)"
+    );
+    let named = over("batch=20", &named);
+    assert_eq!(server.rows(&format!("SELECT * {named}")), r#"[{"N":0},{"N":0}]"#);
+    let first = over("batch=1", "SELECT N FROM source()");
+    assert_eq!(server.rows(&format!("SELECT 1 AS One {first} LIMIT 1")), r#"[{"One":1}]"#);
+}
+
+#[test]
+fn only_collections_are_read_in_parts() {
+    let server = TestServer::new();
+    for (arguments, why) in [
+        ("hunt_id='H.1'", "there are no hunts yet"),
+        ("notebook_id='N.1'", "there are no notebooks yet"),
+        ("client_id='server'", "name a collection: client_id and flow_id"),
+        (
+            "client_id='server', flow_id='F.1', start_time=1",
+            "only collections can be read in parts, and they have no times",
+        ),
+        ("client_id='server', flow_id='F.1'", "client server has no collection F.1"),
+    ] {
+        let query = format!("SELECT * FROM parallelize({arguments}, query={{ SELECT * FROM source() }})");
+        let outcome = server.run_as(&query, Permissions::all());
+        assert_eq!((outcome.rows.as_str(), outcome.log), ("[]", vec![format!("parallelize: {why}")]));
+    }
+}

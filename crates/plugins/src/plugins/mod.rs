@@ -31,6 +31,7 @@ mod monitoring;
 mod monitoring_logs;
 mod netcat;
 mod netstat;
+mod parallelize;
 mod parse_auditd;
 mod parse_csv;
 mod parse_jsonl;
@@ -95,6 +96,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &monitoring_logs::PLUGIN,
     &netcat::PLUGIN,
     &netstat::PLUGIN,
+    &parallelize::PLUGIN,
     &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_jsonl::PLUGIN,
