@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::state::TestServer;
+use common::state::{TestServer, next_row};
 use store::event::{Event, Position};
 use vql::permission::{Permission, Permissions};
 
@@ -219,15 +219,6 @@ fn the_end_of_a_collection_is_an_event() {
 
 const TICKS: &str = "name: Custom.Ticks\ntype: SERVER_EVENT\nparameters:\n  - name: Word\n    default: a\nsources:\n  - query: SELECT Word, count() AS N FROM clock(ms=20)\n";
 
-/// The next row that a queue gets, as JSON.
-#[track_caller]
-fn next_row(watch: &mut store::event::Subscription) -> serde_json::Value {
-    match watch.recv_timeout(Duration::from_secs(20)) {
-        Event::Row(_, row) => serde_json::from_slice(&row).unwrap(),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
 fn event_artifacts_run_change_and_stop() {
     let server = TestServer::new();
@@ -334,4 +325,53 @@ fn collect_needs_no_server_and_writes_an_encrypted_container() {
     std::io::Read::read_to_string(&mut member, &mut text).unwrap();
     assert_eq!(text, "{\"N\":0}\n");
     assert!(server.world.artifacts.find("Local.Numbers").is_none());
+}
+
+#[test]
+fn parts_of_a_collection_are_read_by_several_workers() {
+    let server = TestServer::new();
+    server.define(NUMBERS);
+    let id = server.collect("artifacts='Custom.Numbers', env=dict(Count=25)");
+    let over = |arguments: &str, query: &str| {
+        format!(
+            "FROM parallelize(client_id='server', flow_id='{id}', artifact='Custom.Numbers', query={{ {query} }}, {arguments})"
+        )
+    };
+    let sums =
+        over("workers=3, batch=10", "SELECT count() AS Rows, FlowId = '0' AS No FROM source() GROUP BY 1");
+    assert_eq!(
+        server.rows(&format!("SELECT Rows, No {sums} ORDER BY Rows")),
+        r#"[{"Rows":5,"No":false},{"Rows":10,"No":false},{"Rows":10,"No":false}]"#
+    );
+    let all = over("batch=7", "SELECT N FROM source()");
+    let wanted: Vec<String> = (0..25).map(|n| format!(r#"{{"N":{n}}}"#)).collect();
+    assert_eq!(server.rows(&format!("SELECT * {all} ORDER BY N")), format!("[{}]", wanted.join(",")));
+    let window = over("batch=10", "SELECT N FROM source(start_row=1, count=1)");
+    assert_eq!(server.rows(&format!("SELECT * {window} ORDER BY N")), r#"[{"N":1},{"N":11},{"N":21}]"#);
+    let named = format!(
+        "SELECT N FROM source(client_id='server', flow_id='{id}', artifact='Custom.Numbers', count=1)"
+    );
+    let named = over("batch=20", &named);
+    assert_eq!(server.rows(&format!("SELECT * {named}")), r#"[{"N":0},{"N":0}]"#);
+    let first = over("batch=1", "SELECT N FROM source()");
+    assert_eq!(server.rows(&format!("SELECT 1 AS One {first} LIMIT 1")), r#"[{"One":1}]"#);
+}
+
+#[test]
+fn only_collections_are_read_in_parts() {
+    let server = TestServer::new();
+    for (arguments, why) in [
+        ("hunt_id='H.1'", "there are no hunts yet"),
+        ("notebook_id='N.1'", "there are no notebooks yet"),
+        ("client_id='server'", "name a collection: client_id and flow_id"),
+        (
+            "client_id='server', flow_id='F.1', start_time=1",
+            "only collections can be read in parts, and they have no times",
+        ),
+        ("client_id='server', flow_id='F.1'", "client server has no collection F.1"),
+    ] {
+        let query = format!("SELECT * FROM parallelize({arguments}, query={{ SELECT * FROM source() }})");
+        let outcome = server.run_as(&query, Permissions::all());
+        assert_eq!((outcome.rows.as_str(), outcome.log), ("[]", vec![format!("parallelize: {why}")]));
+    }
 }

@@ -41,6 +41,7 @@ mod netcat;
 mod netstat;
 mod olevba;
 mod orgs;
+mod parallelize;
 mod parse_auditd;
 mod parse_csv;
 mod parse_evtx;
@@ -126,6 +127,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &netstat::PLUGIN,
     &olevba::PLUGIN,
     &orgs::PLUGIN,
+    &parallelize::PLUGIN,
     &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_evtx::PLUGIN,

@@ -20,10 +20,14 @@ const NOTEBOOK_ID: usize = 7;
 const START_ROW: usize = 11;
 const COUNT: usize = 12;
 
+/// The variable that holds the rows of a part, set by `parallelize()`. No query writes such a name by chance.
+pub(super) const PART: &str = "part of parallelize()";
+
 pub const PLUGIN: Plugin = Plugin {
     signature: Signature {
         name: "source",
-        doc: "Stored rows: of a collection, of all collections of a hunt, or without flow_id of an event queue.",
+        doc: "Stored rows: of a collection, of all collections of a hunt, or without flow_id of an event queue. \
+              Inside parallelize() and without arguments: those of the part.",
         category: Category::Server,
         args: &[
             Arg::optional("client_id", Type::Str, "The client; the variable ClientId by default."),
@@ -55,6 +59,11 @@ pub const PLUGIN: Plugin = Plugin {
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let server = Server::of(args.scope)?;
+    if let Some(Value::List(rows)) = args.scope.variable(PART)
+        && (CLIENT_ID..START_ROW).all(|slot| args.optional(slot).is_none())
+    {
+        return part_of_rows(args, &rows, sink);
+    }
     let client = argument_or_variable(args, CLIENT_ID, "ClientId")?;
     let flow = argument_or_variable(args, FLOW_ID, "FlowId")?;
     let artifact = argument_or_variable(args, ARTIFACT, "ArtifactName")?;
@@ -77,6 +86,17 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     }
     let sources = read::sources(server, &client, &flow, &artifact, &args.string(SOURCE)?)?;
     read::push(args, server, (&client, &flow), &sources, part, sink)
+}
+
+/// The rows of the part that `parallelize()` runs this query for.
+fn part_of_rows(args: &Args<'_>, rows: &[Value], sink: &mut dyn Sink) -> Flow {
+    let part = Part::of(args, START_ROW, Some(COUNT))?;
+    let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    for row in rows.iter().skip(clamp(part.start)).take(clamp(part.count)) {
+        args.scope.tick()?;
+        sink.row(&mut row.clone().into_row())?;
+    }
+    Ok(())
 }
 
 /// An argument; when it is not given, the variable that a notebook sets in its place.

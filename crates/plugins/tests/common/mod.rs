@@ -1,6 +1,7 @@
 //! Running programs in tests: rows as compact JSON, and the log.
 #![allow(dead_code)]
 
+pub mod artifact_cases;
 pub mod server;
 pub mod state;
 pub mod tls;

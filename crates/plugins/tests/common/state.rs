@@ -9,6 +9,7 @@ use plugins::monitoring::Monitor;
 use plugins::server::Server;
 use plugins::world::World;
 use store::DataDir;
+use store::event::{Event, Subscription};
 use vql::cancel::Cancel;
 use vql::permission::Permissions;
 use vql::value::Value;
@@ -94,5 +95,14 @@ impl TestServer {
             assert!(Instant::now() < until, "collection {id} does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+/// The next row that a queue gets, as JSON.
+#[track_caller]
+pub fn next_row(watch: &mut Subscription) -> serde_json::Value {
+    match watch.recv_timeout(Duration::from_secs(20)) {
+        Event::Row(_, row) => serde_json::from_slice(&row).unwrap(),
+        other => panic!("{other:?}"),
     }
 }
