@@ -15,6 +15,7 @@ pub mod functions;
 mod glob;
 mod handle;
 pub mod host;
+pub mod log_lines;
 mod machine;
 pub mod monitoring;
 pub mod net;

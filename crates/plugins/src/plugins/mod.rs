@@ -25,6 +25,7 @@ mod help;
 mod http_client;
 mod info;
 mod interfaces;
+mod logging;
 mod logscale_upload;
 mod mail;
 mod monitoring;
@@ -90,6 +91,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &http_client::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
+    &logging::PLUGIN,
     &logscale_upload::PLUGIN,
     &mail::PLUGIN,
     &monitoring::PLUGIN,
