@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod log;
 
 use std::process::ExitCode;
 

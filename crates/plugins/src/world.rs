@@ -10,6 +10,7 @@ use vql::scope::Scope;
 
 use crate::artifact::repository::Repository;
 use crate::collection::Collection;
+use crate::log_lines::LogLines;
 use crate::net::Network;
 use crate::net::secrets::Secrets;
 use crate::server::Server;
@@ -40,6 +41,8 @@ pub struct World {
     pub network: Arc<Network>,
     /// Managed secrets; only servers have them.
     pub secrets: Option<Arc<dyn Secrets>>,
+    /// The log of the program itself; only servers keep one.
+    pub logs: Option<Arc<LogLines>>,
 }
 
 impl World {

@@ -2,9 +2,14 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{rows, run, run_for};
+use common::{rows, run, run_for, run_in};
+use plugins::log_lines::{LogLine, LogLines};
+use plugins::world::World;
+use vql::cancel::Cancel;
+use vql::permission::Permissions;
 
 /// Runs a program that never ends and stops it after so many milliseconds; it must stop at once.
 fn stopped_after(ms: u64, source: &str) -> String {
@@ -139,4 +144,47 @@ fn what_runs_in_the_background_does_its_work() {
         LET Started <= background(query={ SELECT set(item=State, field='N', value=_value) FROM range(end=8) })
         SELECT Started, State.N AS N FROM scope() WHERE sleep(ms=500)";
     assert_eq!(rows(query), r#"[{"Started":true,"N":7}]"#);
+}
+
+fn log_line(component: &str, message: &str) -> LogLine {
+    let fields = vec![("user".to_owned(), "fred".into()), ("Level".to_owned(), "mine".into())];
+    let time = "2026-01-02T03:04:05Z".parse().unwrap();
+    LogLine { time, component: component.into(), level: "INFO", message: message.into(), fields }
+}
+
+#[test]
+fn the_log_of_the_server_is_watched() {
+    let logs = Arc::new(LogLines::default());
+    logs.push(log_line("api", "before"));
+    logs.push(log_line("other", "unwanted"));
+    let world = World { logs: Some(logs.clone()), ..World::of_process() };
+    let stop = Cancel::new();
+    let talking = stop.clone();
+    let talker = std::thread::spawn(move || {
+        while !talking.wait(Duration::from_millis(20)) {
+            logs.push(log_line("other", "unwanted"));
+            logs.push(log_line("api", "after"));
+        }
+    });
+    let query = "SELECT * FROM logging(component='API', prelog=TRUE) LIMIT 2";
+    let outcome = run_in(world.clone(), query, &[], Permissions::all(), Cancel::new());
+    let row = |message| {
+        format!(
+            r#"{{"Timestamp":"2026-01-02T03:04:05Z","Component":"api","Level":"INFO","Message":"{message}","user":"fred"}}"#
+        )
+    };
+    assert_eq!(outcome.rows, format!("[{},{}]", row("before"), row("after")));
+    let outcome = run_in(
+        world.clone(),
+        "SELECT Message FROM logging() LIMIT 1",
+        &[],
+        Permissions::all(),
+        Cancel::new(),
+    );
+    assert_ne!(outcome.rows, r#"[{"Message":"before"}]"#);
+    stop.cancel();
+    talker.join().unwrap();
+    let refused = run_in(world, "SELECT * FROM logging()", &[], Permissions::default(), Cancel::new());
+    assert_eq!(refused.log, ["logging: PermissionDenied: Permission denied: [SERVER_ADMIN]"]);
+    assert_eq!(common::run("SELECT * FROM logging()").log, ["logging: only a server keeps a log"]);
 }

@@ -11,6 +11,7 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "fifo",             // needs time to pass: tests/events.rs
     "glob",             // finds files of the host: tests/glob.rs
     "http_client",      // needs a server: tests/http_client.rs
+    "logging",          // needs a server: tests/events.rs
     "mail",             // needs a server: tests/network.rs
     "parallelize",      // needs a server: tests/server.rs
     "netcat",           // needs a server: tests/network.rs

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use plugins::artifact::repository::Repository;
 use plugins::collection::Runtime;
+use plugins::log_lines::LogLines;
 use plugins::monitoring::Monitor;
 use plugins::net::Network;
 use plugins::net::policy::Policy;
@@ -44,21 +45,15 @@ pub struct Args {
 }
 
 pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
-    log_to_stderr();
+    let logs = crate::log::start();
     let (loaded, dir) = load(&args, config)?;
     loaded.config.validate().with_context(|| format!("in {}", loaded.path.display()))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().max(2)))
         .build()?
-        .block_on(serve(&args, loaded, dir))?;
+        .block_on(serve(&args, loaded, dir, logs))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn log_to_stderr() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("HARRIER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }
 
 fn load(args: &Args, config: Option<PathBuf>) -> anyhow::Result<(Loaded, DataDir)> {
@@ -80,7 +75,7 @@ fn load(args: &Args, config: Option<PathBuf>) -> anyhow::Result<(Loaded, DataDir
     Ok((loaded, dir))
 }
 
-async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> {
+async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -> anyhow::Result<()> {
     let stop = serve::shutdown::on_signals()?;
     let address = match args.api_listen {
         Some(address) => address,
@@ -90,7 +85,7 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> 
         .await
         .with_context(|| format!("cannot listen on {address}; choose another with --api-listen"))?;
     let api = listener.local_addr()?;
-    let server = Arc::new(state(&loaded, &dir)?);
+    let server = Arc::new(state(&loaded, &dir, logs)?);
     // The data directory is ours now; what a killed server left would name a port that nobody listens on.
     let _ = fs::remove_file(dir.path().join("run/listen.json"));
     let revocations = server.revocations.clone();
@@ -105,7 +100,7 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir) -> anyhow::Result<()> 
 }
 
 /// What the API's calls share.
-fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
+fn state(loaded: &Loaded, dir: &DataDir, logs: Arc<LogLines>) -> anyhow::Result<Server> {
     let events = Arc::new(dir.events(retention(&loaded.config))?);
     // A configuration made elsewhere names its own place for records: users granted there count as well.
     let named = config::data_dir(&loaded.config).ok().filter(|named| named.path() != dir.path());
@@ -133,6 +128,7 @@ fn state(loaded: &Loaded, dir: &DataDir) -> anyhow::Result<Server> {
         rights_of: Some(rights_of(users.clone())),
         artifacts: Arc::new(Repository::with(dir.definitions()?)),
         server: Some(kept.clone()),
+        logs: Some(logs),
         ..surroundings
     };
     let (world, registry) = (Arc::new(world), Arc::new(registry));

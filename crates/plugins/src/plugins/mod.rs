@@ -33,6 +33,7 @@ mod hunt_results;
 mod hunts;
 mod info;
 mod interfaces;
+mod logging;
 mod logscale_upload;
 mod mail;
 mod monitoring;
@@ -119,6 +120,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &hunts::PLUGIN,
     &info::PLUGIN,
     &interfaces::PLUGIN,
+    &logging::PLUGIN,
     &logscale_upload::PLUGIN,
     &mail::PLUGIN,
     &monitoring::PLUGIN,
