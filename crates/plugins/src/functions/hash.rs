@@ -149,15 +149,18 @@ impl Hashes {
         }
     }
 
+    /// In pieces that stay in the processor's cache until every digest has seen them.
     fn update(&mut self, bytes: &[u8]) {
-        if let Some(md5) = &mut self.md5 {
-            md5.update(bytes);
-        }
-        if let Some(sha1) = &mut self.sha1 {
-            sha1.update(bytes);
-        }
-        if let Some(sha256) = &mut self.sha256 {
-            sha256.update(bytes);
+        for piece in bytes.chunks(SMALL_BLOCK) {
+            if let Some(md5) = &mut self.md5 {
+                md5.update(piece);
+            }
+            if let Some(sha1) = &mut self.sha1 {
+                sha1.update(piece);
+            }
+            if let Some(sha256) = &mut self.sha256 {
+                sha256.update(piece);
+            }
         }
     }
 
