@@ -11,6 +11,7 @@ pub mod client;
 pub mod collection;
 mod command;
 mod events;
+mod evidence;
 mod fan_out;
 pub mod functions;
 mod glob;
@@ -28,6 +29,7 @@ mod relay;
 mod row_file;
 mod row_window;
 pub mod server;
+mod sigma;
 mod sql;
 mod tail;
 mod text;
@@ -37,6 +39,7 @@ pub mod world;
 pub mod write_policy;
 mod xml;
 mod yaml;
+mod yara;
 
 use vql::registry::Registry;
 

@@ -65,6 +65,14 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "watch_jsonl",             // never ends: tests/watching.rs
     "watch_monitoring",        // needs a server
     "watch_syslog",            // never ends: tests/watching.rs
+    // These read files of Windows, or the memory of a process: tests/evidence.rs.
+    "olevba",
+    "parse_evtx",
+    "parse_mft",
+    "parse_usn",
+    "prefetch",
+    "proc_yara",
+    "read_reg_key",
     // These change or show the state of a server: tests/server.rs.
     "monitoring_logs",
     "create_flow_download",

@@ -37,6 +37,7 @@ enum Kind {
 const PROGRAMS: &[Program] = &[
     Program { name: "api", package: "harrier", kind: Kind::Bench },
     Program { name: "event_speed", package: "store", kind: Kind::Example },
+    Program { name: "evidence_speed", package: "plugins", kind: Kind::Example },
     Program { name: "glob_speed", package: "plugins", kind: Kind::Example },
     Program { name: "parse_speed", package: "vql", kind: Kind::Example },
     Program { name: "query_speed", package: "vql", kind: Kind::Example },

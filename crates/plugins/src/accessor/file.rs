@@ -136,5 +136,6 @@ pub(super) fn facts(metadata: &Metadata) -> Facts {
         btime: metadata.created().ok().and_then(|t| Time::try_from(t).ok()),
         device: metadata.dev(),
         inode: metadata.ino(),
+        data: Value::Null,
     }
 }

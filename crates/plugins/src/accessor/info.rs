@@ -32,6 +32,8 @@ pub struct Facts {
     /// Where it lives, to notice loops and other file systems; 0 when the accessor has no such thing.
     pub device: u64,
     pub inode: u64,
+    /// What `Data` shows of it; NULL leaves that to [`Accessor::extra`].
+    pub data: Value,
 }
 
 const TYPE_MASK: u32 = 0o170_000;
@@ -124,7 +126,10 @@ impl Object for FileInfo {
             "Mode" => self.facts().map_or(Value::Null, |f| Value::Object(Arc::new(Mode(f.mode)))),
             "IsDir" => Value::Bool(self.kind == Kind::Directory),
             "IsLink" => Value::Bool(self.kind == Kind::Link),
-            "Data" => self.accessor.extra(&self.path, self.kind),
+            "Data" => match self.facts.get() {
+                Some(Some(facts)) if !facts.data.is_null() => facts.data.clone(),
+                _ => self.accessor.extra(&self.path, self.kind),
+            },
             "Globs" => self.globs.clone(),
             // The old name of OSPath.
             "FullPath" => Value::Text(self.path.text()),

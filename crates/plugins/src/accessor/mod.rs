@@ -9,11 +9,13 @@ mod fs;
 mod gzip;
 mod info; // not listed: file information
 mod me;
+mod mscfb;
 mod offset;
 mod overlay;
 mod pipe;
 mod process;
 mod raw_file;
+mod raw_reg;
 mod scope;
 mod sparse;
 mod tar;
@@ -129,11 +131,13 @@ pub const ACCESSORS: &[&dyn Accessor] = &[
     &gzip::BZIP2,
     &gzip::GZIP,
     &me::Me,
+    &mscfb::Mscfb,
     &offset::Offset,
     &overlay::Overlay,
     &pipe::PipeAccessor,
     &process::Process,
     &raw_file::RawFile,
+    &raw_reg::RawReg,
     &scope::ScopeVariable,
     &sparse::RANGED,
     &sparse::SPARSE,

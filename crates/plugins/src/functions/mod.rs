@@ -35,11 +35,13 @@ mod hunt_update;
 mod info;
 mod label;
 mod lru;
+mod magic;
 mod mail;
 mod memoize;
 mod now;
 mod org;
 mod parse_binary;
+mod parse_pe;
 mod parse_x509;
 mod parse_xml;
 mod parse_yaml;
@@ -63,11 +65,15 @@ mod send_event;
 mod server_metadata;
 mod server_set_metadata;
 mod set_server_monitoring;
+mod sigma_log_sources;
 mod sleep;
+mod ssdeep_compare;
+mod ssdeep_hash;
 mod stat;
 mod sysinfo;
 mod tempdir;
 mod tempfile;
+mod tlsh_hash;
 mod upload;
 mod upload_azure;
 mod upload_directory;
@@ -82,6 +88,7 @@ mod user_options;
 mod uuid;
 mod whoami;
 mod write_file;
+mod yara_lint;
 
 use vql::call::Function;
 
@@ -125,11 +132,13 @@ pub const FUNCTIONS: &[&Function] = &[
     &info::FUNCTION,
     &label::FUNCTION,
     &lru::FUNCTION,
+    &magic::FUNCTION,
     &mail::FUNCTION,
     &memoize::FUNCTION,
     &now::FUNCTION,
     &org::FUNCTION,
     &parse_binary::FUNCTION,
+    &parse_pe::FUNCTION,
     &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
@@ -153,11 +162,15 @@ pub const FUNCTIONS: &[&Function] = &[
     &server_metadata::FUNCTION,
     &server_set_metadata::FUNCTION,
     &set_server_monitoring::FUNCTION,
+    &sigma_log_sources::FUNCTION,
     &sleep::FUNCTION,
+    &ssdeep_compare::FUNCTION,
+    &ssdeep_hash::FUNCTION,
     &stat::FUNCTION,
     &sysinfo::FUNCTION,
     &tempdir::FUNCTION,
     &tempfile::FUNCTION,
+    &tlsh_hash::FUNCTION,
     &upload::FUNCTION,
     &upload_azure::FUNCTION,
     &upload_directory::FUNCTION,
@@ -172,4 +185,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &uuid::FUNCTION,
     &whoami::FUNCTION,
     &write_file::FUNCTION,
+    &yara_lint::FUNCTION,
 ];

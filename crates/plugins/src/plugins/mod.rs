@@ -39,20 +39,29 @@ mod monitoring;
 mod monitoring_logs;
 mod netcat;
 mod netstat;
+mod olevba;
 mod orgs;
 mod parse_auditd;
 mod parse_csv;
+mod parse_evtx;
 mod parse_jsonl;
 mod parse_lines;
+mod parse_mft;
 mod parse_records_with_regex;
+mod parse_recyclebin;
+mod parse_usn;
 mod partitions;
 mod plist;
+mod prefetch;
+mod proc_yara;
 mod process_tracker_pslist;
 mod process_tracker_updates;
 mod pslist;
 mod read_file;
+mod read_reg_key;
 mod secrets;
 mod sequence;
+mod sigma;
 mod source;
 mod split_records;
 mod splunk_upload;
@@ -69,6 +78,8 @@ mod watch_monitoring;
 mod watch_syslog;
 mod write_csv;
 mod write_jsonl;
+mod yara;
+mod yarax;
 
 use vql::call::Plugin;
 
@@ -113,20 +124,29 @@ pub const PLUGINS: &[&Plugin] = &[
     &monitoring_logs::PLUGIN,
     &netcat::PLUGIN,
     &netstat::PLUGIN,
+    &olevba::PLUGIN,
     &orgs::PLUGIN,
     &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
+    &parse_evtx::PLUGIN,
     &parse_jsonl::PLUGIN,
     &parse_lines::PLUGIN,
+    &parse_mft::PLUGIN,
     &parse_records_with_regex::PLUGIN,
+    &parse_recyclebin::PLUGIN,
+    &parse_usn::PLUGIN,
     &partitions::PLUGIN,
     &plist::PLUGIN,
+    &prefetch::PLUGIN,
+    &proc_yara::PLUGIN,
     &process_tracker_pslist::PLUGIN,
     &process_tracker_updates::PLUGIN,
     &pslist::PLUGIN,
     &read_file::PLUGIN,
+    &read_reg_key::PLUGIN,
     &secrets::PLUGIN,
     &sequence::PLUGIN,
+    &sigma::PLUGIN,
     &source::PLUGIN,
     &split_records::PLUGIN,
     &splunk_upload::PLUGIN,
@@ -143,4 +163,6 @@ pub const PLUGINS: &[&Plugin] = &[
     &watch_syslog::PLUGIN,
     &write_csv::PLUGIN,
     &write_jsonl::PLUGIN,
+    &yara::PLUGIN,
+    &yarax::PLUGIN,
 ];

@@ -102,12 +102,13 @@ fn rust(file: &File, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Whether `word` stands in `code` and is not part of a longer name.
+/// Whether `word` stands in `code` and is neither part of a longer name nor a text of its own.
 fn has_word(code: &str, word: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + word.len()..]);
-        !before.ends_with(is_name) && (word.ends_with('!') || !after.starts_with(is_name))
+        let is_text = before.ends_with('"') && after.starts_with('"');
+        !is_text && !before.ends_with(is_name) && (word.ends_with('!') || !after.starts_with(is_name))
     })
 }
 
@@ -151,6 +152,7 @@ mod tests {
         assert_eq!(pure("use std::{fs, io};"), 1);
         assert_eq!(pure("let a = Instant::now();"), 1);
         assert_eq!(pure("let a = self.instant(); // as an Instant"), 0);
+        assert_eq!(pure("let a = map[\"Instant\"];"), 0);
         assert_eq!(pure("struct InstantLike; use std::io;"), 0);
         assert_eq!(messages("crates/plugins/src/a.rs", "//! Doc.\nuse std::fs;\n"), [""; 0]);
     }

@@ -44,7 +44,7 @@ pub fn of<M: Send + Sync + 'static>(
 }
 
 /// What tells a container and its state from others; `None` if nothing does.
-fn stamp(scope: &Scope<'_>, accessor: &str, container: &Target) -> Option<String> {
+pub fn stamp(scope: &Scope<'_>, accessor: &str, container: &Target) -> Option<String> {
     let mut key = accessor.to_owned();
     let mut inner = None;
     loop {

@@ -1,0 +1,4 @@
+//! Hashes by which similar content is found.
+
+pub mod ssdeep;
+pub mod tlsh;

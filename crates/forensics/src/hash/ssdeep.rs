@@ -1,0 +1,309 @@
+//! ssdeep: context triggered piecewise hashing, after J. Kornblum, "Identifying almost identical files using context
+//! triggered piecewise hashing" (2006).
+//!
+//! A rolling hash over the last seven bytes cuts the content into pieces where its value is a certain remainder of the
+//! block size; each piece gives one character. The result is `<block size>:<pieces>:<pieces at twice the size>`, with the
+//! block size chosen such that about 32 to 64 pieces come out. That is known only at the end, so all sizes that may be
+//! chosen run side by side, in one pass.
+
+/// Pieces in a signature at most; half of that in the second one.
+const LENGTH: usize = 64;
+const HALF: usize = LENGTH / 2;
+const MIN_BLOCK: u64 = 3;
+const WINDOW: usize = 7;
+const PRIME: u32 = 0x0100_0193;
+const START: u32 = 0x2802_1967;
+/// The largest block size is `MIN_BLOCK << (SIZES - 1)`.
+const SIZES: usize = 31;
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The hash of the last seven bytes.
+#[derive(Clone, Default)]
+struct Rolling {
+    window: [u8; WINDOW],
+    at: usize,
+    sum: u32,
+    weighted: u32,
+    shifted: u32,
+}
+
+impl Rolling {
+    fn push(&mut self, byte: u8) -> u32 {
+        let c = u32::from(byte);
+        self.weighted = self.weighted.wrapping_sub(self.sum).wrapping_add(WINDOW as u32 * c);
+        self.sum = self.sum.wrapping_add(c).wrapping_sub(u32::from(self.window[self.at]));
+        self.window[self.at] = byte;
+        self.at = (self.at + 1) % WINDOW;
+        self.shifted = (self.shifted << 5) ^ c;
+        self.value()
+    }
+
+    fn value(&self) -> u32 {
+        self.sum.wrapping_add(self.weighted).wrapping_add(self.shifted)
+    }
+}
+
+/// The pieces of one block size.
+#[derive(Clone)]
+struct Pieces {
+    /// The hashes of the running piece: for the signature, and for the half signature, which is cut less often once full.
+    hash: u32,
+    half_hash: u32,
+    text: Vec<u8>,
+    half_text: Vec<u8>,
+    /// The character of the last piece, which goes on to the end once a signature is full.
+    last: Option<u8>,
+    half_last: Option<u8>,
+}
+
+impl Pieces {
+    fn new() -> Self {
+        let (text, half_text) = (Vec::new(), Vec::new());
+        Pieces { hash: START, half_hash: START, text, half_text, last: None, half_last: None }
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.hash = self.hash.wrapping_mul(PRIME) ^ u32::from(byte);
+        self.half_hash = self.half_hash.wrapping_mul(PRIME) ^ u32::from(byte);
+    }
+
+    /// Ends the running piece.
+    fn cut(&mut self) {
+        let (full, half) = (digit(self.hash), digit(self.half_hash));
+        if self.text.len() < LENGTH - 1 {
+            self.text.push(full);
+            self.hash = START;
+        } else {
+            self.last = Some(full);
+        }
+        if self.half_text.len() < HALF - 1 {
+            self.half_text.push(half);
+            self.half_hash = START;
+        } else {
+            self.half_last = Some(half);
+        }
+    }
+}
+
+fn digit(hash: u32) -> u8 {
+    DIGITS[(hash % 64) as usize]
+}
+
+/// The hash of bytes handed over in pieces.
+pub struct Ssdeep {
+    rolling: Rolling,
+    /// Block sizes from `first` on; the last has had no cut yet.
+    sizes: Vec<Pieces>,
+    first: usize,
+    total: u64,
+}
+
+impl Default for Ssdeep {
+    fn default() -> Self {
+        Ssdeep { rolling: Rolling::default(), sizes: vec![Pieces::new()], first: 0, total: 0 }
+    }
+}
+
+impl Ssdeep {
+    pub fn update(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let rolled = u64::from(self.rolling.push(byte));
+            self.sizes.iter_mut().for_each(|pieces| pieces.push(byte));
+            if rolled % (MIN_BLOCK << self.first) == (MIN_BLOCK << self.first) - 1 {
+                self.cut(rolled);
+            }
+        }
+        self.total += bytes.len() as u64;
+        self.forget();
+    }
+
+    /// A cut of one block size may be one of the next as well, and only then.
+    fn cut(&mut self, rolled: u64) {
+        let mut i = 0;
+        while i < self.sizes.len() {
+            let block = MIN_BLOCK << (self.first + i);
+            if rolled % block != block - 1 {
+                break;
+            }
+            if i + 1 == self.sizes.len() && self.first + i + 1 < SIZES {
+                // The next size had no cut so far either, so its state is that of this one.
+                self.sizes.push(self.sizes[i].clone());
+            }
+            self.sizes[i].cut();
+            i += 1;
+        }
+    }
+
+    /// Drops the sizes that cannot be chosen any more, since the content is too long already.
+    fn forget(&mut self) {
+        while self.sizes.len() > 1
+            && (MIN_BLOCK << self.first) * (LENGTH as u64) < self.total
+            && self.sizes[1].text.len() >= HALF
+        {
+            self.sizes.remove(0);
+            self.first += 1;
+        }
+    }
+
+    pub fn finish(self) -> String {
+        let mut chosen = self.first;
+        while (MIN_BLOCK << chosen) * (LENGTH as u64) < self.total && chosen + 1 < SIZES {
+            chosen += 1;
+        }
+        let has = |size: usize| self.sizes.get(size - self.first);
+        let is_coarse = |size| has(size).is_none_or(|pieces| pieces.text.len() < HALF);
+        while chosen > self.first && is_coarse(chosen) {
+            chosen -= 1;
+        }
+        let open = self.rolling.value() != 0;
+        let Some(pieces) = has(chosen) else { return String::new() };
+        // Without a cut, the next size would have run along: its half signature is that of one open piece.
+        let next = has(chosen + 1).unwrap_or(pieces);
+        let full = closed(&pieces.text, pieces.last, open, pieces.hash);
+        let half = closed(&next.half_text, next.half_last, open, next.half_hash);
+        format!("{}:{full}:{half}", MIN_BLOCK << chosen)
+    }
+}
+
+/// A signature with what stands for its last, open piece.
+fn closed(text: &[u8], last: Option<u8>, open: bool, hash: u32) -> String {
+    let end = if open { Some(digit(hash)) } else { last };
+    text.iter().copied().chain(end).map(char::from).collect()
+}
+
+/// How alike the contents of two hashes are: 0 (nothing in common found) to 100. `None` for what is no hash.
+pub fn compare(a: &str, b: &str) -> Option<u32> {
+    let (a, b) = (Parsed::new(a)?, Parsed::new(b)?);
+    Some(match (a.block, b.block) {
+        (x, y) if x == y && a.full == b.full && a.half == b.half => 100,
+        (x, y) if x == y => score(&a.full, &b.full, x).max(score(&a.half, &b.half, x * 2)),
+        (x, y) if x == y * 2 => score(&a.full, &b.half, x),
+        (x, y) if y == x * 2 => score(&a.half, &b.full, y),
+        _ => 0,
+    })
+}
+
+struct Parsed {
+    block: u64,
+    full: Vec<u8>,
+    half: Vec<u8>,
+}
+
+impl Parsed {
+    fn new(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let block = parts.next()?.parse().ok().filter(|b| (MIN_BLOCK..1 << 40).contains(b))?;
+        let (full, half) = (parts.next()?, parts.next()?);
+        // A file name may follow, after a comma.
+        let half = half.split(',').next()?;
+        let is_signature = |s: &str| s.len() <= LENGTH && s.bytes().all(|b| DIGITS.contains(&b));
+        if !is_signature(full) || !is_signature(half) {
+            return None;
+        }
+        Some(Parsed { block, full: shortened(full), half: shortened(half) })
+    }
+}
+
+/// Runs of one character say little; three of them are kept.
+fn shortened(text: &str) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        if !out.ends_with(&[byte, byte, byte]) {
+            out.push(byte);
+        }
+    }
+    out
+}
+
+fn score(a: &[u8], b: &[u8], block: u64) -> u32 {
+    // Without seven characters in common, likeness is chance.
+    let is_related = a.windows(WINDOW).any(|w| b.windows(WINDOW).any(|v| v == w));
+    if !is_related {
+        return 0;
+    }
+    let distance = distance(a, b) * LENGTH / (a.len() + b.len());
+    let score = 100_u64.saturating_sub((100 * distance / LENGTH) as u64);
+    // Small blocks must not claim more likeness than their little content supports.
+    let most = block / MIN_BLOCK * a.len().min(b.len()) as u64;
+    let is_small = block < (99 + WINDOW as u64) / WINDOW as u64 * MIN_BLOCK;
+    u32::try_from(if is_small { score.min(most) } else { score }).unwrap_or(100)
+}
+
+/// The least number of characters to insert or remove to make one text of the other.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if x == y { diagonal } else { above.min(row[j]) + 1 };
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Content that a few lines of any language can make again: a linear congruential generator's high bytes,
+    /// reduced to letters so that it is less than random.
+    pub(crate) fn sample(len: usize) -> Vec<u8> {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_103_515_245).wrapping_add(12345) & 0x7fff_ffff;
+            b'a' + ((state >> 16) % 26) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    fn hash(bytes: &[u8], piece: usize) -> String {
+        let mut hash = Ssdeep::default();
+        bytes.chunks(piece.max(1)).for_each(|piece| hash.update(piece));
+        hash.finish()
+    }
+
+    /// The same content with a part of it replaced.
+    fn changed(len: usize, from: usize, to: usize) -> Vec<u8> {
+        let mut bytes = sample(len);
+        bytes[from..to].fill(b'#');
+        bytes
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_reference_program() {
+        for line in include_str!("testdata/ssdeep.txt").lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [kind, len, wanted] = words[..] else { continue };
+            let len = len.parse().unwrap();
+            let bytes = match kind {
+                "sample" => sample(len),
+                "zeros" => vec![0; len],
+                "changed" => changed(len, len / 3, len / 3 + len / 10),
+                _ => continue,
+            };
+            for piece in [1, 4096, usize::MAX] {
+                assert_eq!(hash(&bytes, piece), wanted, "{kind} {len} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn scores_are_those_of_the_reference_program() {
+        for line in include_str!("testdata/ssdeep_scores.txt").lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [a, b, wanted] = words[..] else { continue };
+            assert_eq!(compare(a, b), wanted.parse().ok(), "{a} {b}");
+            assert_eq!(compare(b, a), wanted.parse().ok(), "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_has_no_score() {
+        for text in ["", "3", "3:a", "0:a:b", "x:a:b", "3:a b:c", &format!("3:{}:a", "a".repeat(65))] {
+            assert_eq!(compare(text, "3:a:b"), None, "{text}");
+        }
+    }
+}
