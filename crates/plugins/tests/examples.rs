@@ -31,21 +31,6 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "upload_webdav",    // needs a server: tests/uploads.rs
     "watch_monitoring", // needs a server
     // These need the event queues of a server: tests/events.rs.
-    "diff",          // never ends: tests/events.rs
-    "fifo",          // needs time to pass: tests/events.rs
-    "glob",          // finds files of the host: tests/glob.rs
-    "http_client",   // needs a server: tests/http_client.rs
-    "secret_add",    // needs a server: tests/clients
-    "secret_modify", // needs a server: tests/clients
-    "secrets",       // needs a server: tests/clients
-    "geoip",         // needs a database: tests/parsers.rs
-    "glob",          // finds files of the host: tests/glob.rs
-    "http_client",   // needs a server: tests/http_client.rs
-    "parse_x509",    // needs a certificate: tests/parsers.rs
-    "sql",           // needs a database: tests/sqlite.rs
-    "sqlite",        // needs a database: tests/sqlite.rs
-    "glob",          // finds files of the host: tests/glob.rs
-    "http_client",   // needs a server: tests/http_client.rs
     // These need the event queues of a server: tests/event_queues.rs.
     "delete_events",
     "monitoring",
@@ -53,10 +38,6 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "watch_jsonl",             // never ends: tests/watching.rs
     "watch_syslog",            // never ends: tests/watching.rs
     "process_tracker_updates", // never ends: tests/processes.rs
-    "watch_csv",               // never ends: tests/watching.rs
-    "watch_jsonl",             // never ends: tests/watching.rs
-    "watch_monitoring",        // needs a server
-    "watch_syslog",            // never ends: tests/watching.rs
     // These read files of Windows, or the memory of a process: tests/evidence.rs.
     "olevba",
     "parse_evtx",
