@@ -56,7 +56,7 @@ class Collections(unittest.TestCase):
     def fetch(self, flow, *more):
         out = self.folder / f"out{len(os.listdir(self.folder))}"
         out.mkdir()
-        call = [sys.executable, "-m", "pyvelociraptor.fetch_flow_uploads", "--config", str(self.file), *more, "server", flow, str(out)]
+        call = [sys.executable, "-m", "pyvelociraptor.fetch_flow_uploads", "--config", str(self.file), *more, "--output", str(out), "server", flow]
         done = subprocess.run(call, capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         return [path for path in out.rglob("*") if path.is_file()]
@@ -76,6 +76,8 @@ class Collections(unittest.TestCase):
         flow = self.collect(sample)
         made = self.frame("SELECT create_flow_download(client_id='server', flow_id=Id, wait=TRUE).Components AS C FROM scope()", Id=flow)
         components = made["C"][0]
+        packed = self.fetch(flow, "--zip")
+        self.assertTrue(zipfile.is_zipfile(packed[0]))
         self.assertEqual(components[0], "downloads")
         archive = self.server.data / "files" / pathlib.Path(*components)
         with zipfile.ZipFile(archive) as content:

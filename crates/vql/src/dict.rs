@@ -49,6 +49,11 @@ impl Dict {
         self.0.0.write().set(&Name::new(name), value);
     }
 
+    /// Changes the pairs in place. Do not evaluate anything inside.
+    pub fn update(&self, change: impl FnOnce(&mut Row)) {
+        change(&mut self.0.0.write());
+    }
+
     pub fn len(&self) -> usize {
         self.0.0.read().cells.len()
     }

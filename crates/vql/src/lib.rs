@@ -42,6 +42,7 @@ pub mod scope;
 pub mod session;
 pub mod span;
 mod stack;
+pub mod template;
 pub mod text;
 pub mod time;
 pub mod value;

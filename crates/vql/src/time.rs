@@ -16,7 +16,7 @@ use crate::value::convert::{Number, parse_int, to_text};
 use crate::value::{Object, Time, Value};
 
 mod free;
-mod layout;
+pub(crate) mod layout;
 
 pub use free::parse_text;
 pub use layout::{format_layout, layout_named, parse_layout};

@@ -19,7 +19,7 @@ pub const FUNCTION: Function = Function {
         doc: "Parses a text with a grok expression to a dict, its keys sorted; empty when nothing matches.",
         category: Category::Parsers,
         args: &[
-            Arg::required("grok", Type::Str, "The expression: %{IP:client}, %{NUMBER:bytes:int}…"),
+            Arg::required("grok", Type::Str, "The expression: %{IP:client}, %{NUMBER:bytes:int} and so on."),
             Arg::required("data", Type::Str, "The text."),
             Arg::optional("patterns", Type::Any, "Further patterns: a dict of name and regular expression."),
             Arg::optional(

@@ -60,6 +60,7 @@ mod str;
 mod strip;
 mod substr;
 mod sum;
+mod template;
 mod timestamp;
 mod timestamp_format;
 mod to_dict;
@@ -136,6 +137,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &strip::FUNCTION,
     &substr::FUNCTION,
     &sum::FUNCTION,
+    &template::FUNCTION,
     &timestamp::FUNCTION,
     &timestamp_format::FUNCTION,
     &to_dict::FUNCTION,
