@@ -4,12 +4,13 @@ use std::any::Any;
 use std::io;
 use std::sync::Arc;
 
-use vql::host::{Host, Level, Spill};
+use vql::cancel::Cancel;
+use vql::host::{Host, Level, Rates, Spill};
 use vql::permission::Permissions;
 use vql::value::Time;
 
 use crate::collection::Collection;
-use crate::throttle::Throttle;
+use crate::throttle::{Budget, Throttle};
 use crate::world::{Surroundings, World};
 
 /// Where log lines of a query go.
@@ -19,7 +20,7 @@ pub type Logger = Box<dyn Fn(Level, &str) + Send + Sync>;
 pub struct QueryHost {
     surroundings: Surroundings,
     logger: Logger,
-    throttle: Option<Throttle>,
+    throttle: Option<Arc<Throttle>>,
 }
 
 impl QueryHost {
@@ -43,7 +44,7 @@ impl QueryHost {
     }
 
     #[must_use]
-    pub fn with_throttle(mut self, throttle: Throttle) -> Self {
+    pub fn with_throttle(mut self, throttle: Arc<Throttle>) -> Self {
         self.throttle = Some(throttle);
         self
     }
@@ -68,6 +69,10 @@ impl Host for QueryHost {
         }
     }
 
+    fn limited(self: Arc<Self>, rates: Rates, cancel: &Cancel) -> Option<Arc<dyn Host>> {
+        Some(Arc::new(LimitedHost::new(self, rates, cancel)))
+    }
+
     fn permissions_of(&self, user: &str) -> Option<Permissions> {
         self.surroundings.world.rights_of.as_ref()?(user)
     }
@@ -78,5 +83,57 @@ impl Host for QueryHost {
 
     fn world(&self) -> &(dyn Any + Send + Sync) {
         &self.surroundings
+    }
+}
+
+/// A host for a part of a query: its own rates count as well as those of the whole.
+struct LimitedHost {
+    whole: Arc<dyn Host>,
+    throttle: Throttle,
+}
+
+impl LimitedHost {
+    fn new(whole: Arc<dyn Host>, rates: Rates, cancel: &Cancel) -> Self {
+        let budget = Budget {
+            cpu_percent: rates.cpu_percent,
+            io_per_second: rates.io_per_second,
+            ..Budget::default()
+        };
+        LimitedHost { whole, throttle: Throttle::new(budget, cancel.clone()) }
+    }
+}
+
+impl Host for LimitedHost {
+    fn log(&self, level: Level, message: &str) {
+        self.whole.log(level, message);
+    }
+
+    fn now(&self) -> Time {
+        self.whole.now()
+    }
+
+    fn spill(&self) -> io::Result<Box<dyn Spill>> {
+        self.whole.spill()
+    }
+
+    fn throttle(&self) {
+        self.whole.throttle();
+        self.throttle.charge();
+    }
+
+    fn limited(self: Arc<Self>, rates: Rates, cancel: &Cancel) -> Option<Arc<dyn Host>> {
+        Some(Arc::new(LimitedHost::new(self, rates, cancel)))
+    }
+
+    fn permissions_of(&self, user: &str) -> Option<Permissions> {
+        self.whole.permissions_of(user)
+    }
+
+    fn user(&self) -> &str {
+        self.whole.user()
+    }
+
+    fn world(&self) -> &(dyn Any + Send + Sync) {
+        self.whole.world()
     }
 }

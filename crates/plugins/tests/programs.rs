@@ -115,3 +115,15 @@ fn a_process_is_killed() {
     assert_eq!(outcome.rows, r#"[{"A":null,"B":null}]"#);
     assert_eq!(outcome.log.len(), 2);
 }
+
+#[test]
+fn a_query_inside_another_is_held_to_its_own_rates() {
+    let started = Instant::now();
+    let inner = "SELECT read_file(filename='/proc/self/comm') AS X FROM range(end=70)";
+    let outcome = run(&format!(
+        "SELECT count() AS N FROM query(iops_limit=100, cpu_limit=90, inherit=TRUE, query={{ {inner} }}) GROUP BY 1"
+    ));
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), (r#"[{"N":70}]"#, 0));
+    // Each file takes one read at least, and 64 of them are due after more than half a second.
+    assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
+}

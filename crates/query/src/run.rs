@@ -35,6 +35,8 @@ pub struct Job {
     pub cancel: Cancel,
     /// Set when the time limit ended the query.
     pub timed_out: Arc<AtomicBool>,
+    /// Set when no progress ended the query.
+    pub stalled: Arc<AtomicBool>,
 }
 
 /// How a call ended, as the audit log words it.
@@ -113,11 +115,8 @@ impl Job {
                 }
             };
             if flow.is_err() || self.cancel.is_cancelled() {
-                return if self.timed_out.load(Ordering::Relaxed) {
-                    Ending::TimedOut
-                } else {
-                    Ending::Cancelled
-                };
+                let is_late = [&self.timed_out, &self.stalled].iter().any(|f| f.load(Ordering::Relaxed));
+                return if is_late { Ending::TimedOut } else { Ending::Cancelled };
             }
         }
         Ending::Finished
@@ -128,6 +127,11 @@ impl Job {
         if self.timed_out.load(Ordering::Relaxed) {
             let limit = duration_text(self.request.timeout);
             let line = format!("collect: <red>Timeout Error:</> Collection timed out after {limit}");
+            self.outbox.log(Level::Default, &line);
+        }
+        if self.stalled.load(Ordering::Relaxed) {
+            let limit = self.request.progress_timeout;
+            let line = format!("collect: <red>Timeout Error:</> No progress made in {limit} seconds");
             self.outbox.log(Level::Default, &line);
         }
         if let Err(Stop::Failed(e)) = &flow {
@@ -148,14 +152,42 @@ impl Job {
         let budget = Budget {
             operations_per_second: f64::from(self.request.ops_per_second),
             cpu_percent: f64::from(self.request.cpu_limit),
+            io_per_second: f64::from(self.request.iops_limit),
         };
-        let throttled = budget.is_limited();
+        let throttled = budget.is_limited() || self.request.progress_timeout > 0.0;
         if throttled {
-            host = host.with_throttle(Throttle::new(budget, self.cancel.clone()));
+            let throttle = Arc::new(Throttle::new(budget, self.cancel.clone()));
+            self.watch_progress(throttle.clone());
+            host = host.with_throttle(throttle);
         }
         let mut context = Context::new(self.server.registry.clone(), Arc::new(host), self.permissions);
         context.throttled = throttled;
         Arc::new(context)
+    }
+
+    /// Ends the query when it charges no operation for too long, that is: sees no row.
+    fn watch_progress(&self, throttle: Arc<Throttle>) {
+        let limit = Duration::try_from_secs_f32(self.request.progress_timeout).unwrap_or_default();
+        if limit.is_zero() {
+            return;
+        }
+        let (cancel, stalled) = (self.cancel.clone(), self.stalled.clone());
+        let watch = move || {
+            let (mut seen, mut since) = (throttle.operations(), Instant::now());
+            // The flag is set at the end of the call at the latest.
+            while !cancel.wait((limit / 4).max(Duration::from_millis(10))) {
+                let now = throttle.operations();
+                if now != seen {
+                    (seen, since) = (now, Instant::now());
+                } else if since.elapsed() >= limit {
+                    stalled.store(true, Ordering::Relaxed);
+                    cancel.cancel();
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("progress".into()).spawn(watch) {
+            tracing::error!(target: "api", %error, "no thread to watch the progress of a query");
+        }
     }
 
     fn environment(&self) -> Row {

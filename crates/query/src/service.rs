@@ -227,6 +227,7 @@ impl Api for Service {
             outbox,
             cancel: cancel.clone(),
             timed_out: Arc::default(),
+            stalled: Arc::default(),
         };
         self.server.record("Query API call", &job.principal, job.details());
         start(job, permit)?;

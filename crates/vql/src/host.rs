@@ -2,7 +2,9 @@
 
 use std::any::Any;
 use std::io::{self, Read, Seek, Write};
+use std::sync::Arc;
 
+use crate::cancel::Cancel;
 use crate::permission::Permissions;
 use crate::value::Time;
 
@@ -40,6 +42,21 @@ impl Level {
     }
 }
 
+/// What a part of a query may use on average. Zero and less mean: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Of one core, for each thread.
+    pub cpu_percent: f64,
+    /// Reads and writes of each thread.
+    pub io_per_second: f64,
+}
+
+impl Rates {
+    pub fn is_limited(&self) -> bool {
+        self.cpu_percent > 0.0 || self.io_per_second > 0.0
+    }
+}
+
 /// The outside world, as far as the engine itself needs it.
 pub trait Host: Send + Sync {
     /// A log line of the query. Lines without a level have [`Level::Default`].
@@ -53,6 +70,12 @@ pub trait Host: Send + Sync {
 
     /// Charges one operation against the query's budget and sleeps when it is ahead of it (section 13).
     fn throttle(&self) {}
+
+    /// This host for a part of the query that is held to rates of its own; waiting ends when `cancel` is set.
+    /// `None` where nothing can be measured.
+    fn limited(self: Arc<Self>, _rates: Rates, _cancel: &Cancel) -> Option<Arc<dyn Host>> {
+        None
+    }
 
     /// The rights of another user, for `query(runas=)`; `None` if there is no such user.
     fn permissions_of(&self, _user: &str) -> Option<Permissions> {

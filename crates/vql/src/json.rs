@@ -1,5 +1,7 @@
 //! JSON: results out, data in (reference, section 15).
 
+pub mod schema;
+
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;

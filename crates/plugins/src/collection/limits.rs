@@ -23,6 +23,7 @@ pub struct Limits {
     pub logs: u64,
     pub operations_per_second: f64,
     pub cpu_percent: f64,
+    pub io_per_second: f64,
 }
 
 impl Limits {
@@ -47,12 +48,17 @@ impl Limits {
             logs: pick(request.max_logs, |_| 0, DEFAULT_LOGS),
             operations_per_second: rate(request.ops_per_second, |r| r.ops_per_second),
             cpu_percent: rate(request.cpu_limit, |r| r.cpu_limit),
+            io_per_second: rate(request.iops_limit, |r| r.iops_limit),
         }
     }
 
     /// The rates to hold the queries to.
     pub fn budget(&self) -> Budget {
-        Budget { operations_per_second: self.operations_per_second, cpu_percent: self.cpu_percent }
+        Budget {
+            operations_per_second: self.operations_per_second,
+            cpu_percent: self.cpu_percent,
+            io_per_second: self.io_per_second,
+        }
     }
 }
 
@@ -66,6 +72,10 @@ mod tests {
         let request = Request { max_rows: 5, ..Request::default() };
         let limits = Limits::of(&request, [&resources].into_iter());
         assert_eq!((limits.timeout.as_secs(), limits.rows, limits.bytes), (60, 5, DEFAULT_BYTES));
+        let resources = Resources { iops_limit: 5.0, cpu_limit: 50.0, ..Resources::default() };
+        let request = Request { iops_limit: 7.0, ..Request::default() };
+        let budget = Limits::of(&request, [&resources].into_iter()).budget();
+        assert_eq!((budget.io_per_second, budget.cpu_percent), (7.0, 50.0));
         let limits = Limits::of(&Request::default(), std::iter::empty());
         assert_eq!((limits.timeout.as_secs(), limits.rows), (DEFAULT_TIMEOUT, DEFAULT_ROWS));
     }

@@ -238,7 +238,7 @@ impl Run {
         let budget = self.collection.limits.budget();
         let throttled = budget.is_limited();
         if throttled {
-            host = host.with_throttle(Throttle::new(budget, self.collection.cancel.clone()));
+            host = host.with_throttle(Throttle::new(budget, self.collection.cancel.clone()).into());
         }
         let mut context =
             Context::new(self.runtime.registry.clone(), Arc::new(host), self.runtime.permissions);

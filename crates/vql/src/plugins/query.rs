@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::call::{Arg, Category, Error, Example, Flow, Plugin, Signature, Sink, Stop, Type};
 use crate::cancel::Cancel;
-use crate::host::Level;
+use crate::host::{Level, Rates};
 use crate::lambda::Lambda;
 use crate::permission::Permission;
 use crate::scope::{Context, Scope};
@@ -36,7 +36,7 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::optional("env", Type::Dict, "Variables of the new scope."),
             Arg::optional("copy_env", Type::StrList, "Names of variables to copy from this scope."),
             Arg::optional("cpu_limit", Type::Float, "Average share of a core, in percent."),
-            Arg::optional("iops_limit", Type::Float, "Average operations a second."),
+            Arg::optional("iops_limit", Type::Float, "Average reads and writes a second."),
             Arg::optional("timeout", Type::Float, "Seconds after which the query is stopped."),
             Arg::optional(
                 "progress_timeout",
@@ -70,7 +70,7 @@ pub const PLUGIN: Plugin = Plugin {
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let scope = args.scope;
     let cancel = scope.cancel().child();
-    let context = Arc::new(context(args)?);
+    let context = Arc::new(context(args, &cancel)?);
     let exit = args.lambda(EXIT)?;
     let timeout = args.float(TIMEOUT, 0.0)?;
     let progress = args.float(PROGRESS_TIMEOUT, 0.0)?;
@@ -94,7 +94,7 @@ fn outer_is_done(scope: &Scope<'_>, cancel: &Cancel) -> bool {
     scope.cancel().is_cancelled() || !cancel.is_cancelled()
 }
 
-fn context(args: &Args<'_>) -> Result<Context, Error> {
+fn context(args: &Args<'_>, cancel: &Cancel) -> Result<Context, Error> {
     let mut context = args.scope.context().clone();
     let user = args.string(RUNAS)?;
     if !user.is_empty() {
@@ -108,8 +108,12 @@ fn context(args: &Args<'_>) -> Result<Context, Error> {
     if !org.is_empty() && org != "root" {
         return Err(Error::new(format!("org {org} is not known")));
     }
-    for slot in [CPU_LIMIT, IOPS_LIMIT] {
-        args.float(slot, 0.0)?;
+    let rates =
+        Rates { cpu_percent: args.float(CPU_LIMIT, 0.0)?, io_per_second: args.float(IOPS_LIMIT, 0.0)? };
+    if rates.is_limited() {
+        let limited = context.host.clone().limited(rates, cancel);
+        context.host = limited.ok_or_else(|| Error::from("limits cannot be measured here"))?;
+        context.throttled = true;
     }
     Ok(context)
 }
