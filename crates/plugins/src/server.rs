@@ -105,7 +105,24 @@ impl Server {
             serde_json::Value::Object(details) => details,
             _ => Map::new(),
         };
-        self.audit.record(operation, user, details).map_err(failed)
+        self.audit.record(operation, user, details.clone()).map_err(failed)?;
+        self.announce(user, operation, details)
+    }
+
+    /// Tells the watchers of the audit queue.
+    fn announce(
+        &self,
+        user: &str,
+        operation: &str,
+        details: Map<String, serde_json::Value>,
+    ) -> Result<(), Error> {
+        let mut row = Map::new();
+        row.insert("operation".into(), operation.into());
+        row.insert("principal".into(), user.into());
+        row.insert("details".into(), details.into());
+        let now = jiff::Timestamp::now().as_second();
+        let rows = store::event::parse_rows([row], now, &[]).map_err(failed)?;
+        self.events.append(store::event::AUDIT_QUEUE, rows).map_err(failed)
     }
 
     /// The client of that id; none is an error.

@@ -375,3 +375,15 @@ fn only_collections_are_read_in_parts() {
         assert_eq!((outcome.rows.as_str(), outcome.log), ("[]", vec![format!("parallelize: {why}")]));
     }
 }
+
+#[test]
+fn what_users_change_is_an_event_of_the_audit_queue() {
+    let server = TestServer::new();
+    let mut watch = server.server.events.subscribe(store::event::AUDIT_QUEUE, &Position::Newest).unwrap();
+    server.rows(&format!("SELECT artifact_set(definition='''{NUMBERS}''') FROM scope()"));
+    let row = next_row(&mut watch);
+    assert_eq!(
+        (row["operation"].as_str(), row["principal"].as_str()),
+        (Some("SetArtifactFile"), Some("fred"))
+    );
+}
