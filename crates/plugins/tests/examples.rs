@@ -36,6 +36,7 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "delete_events",
     "monitoring",
     "watch_monitoring",
+    "watch_auditd",            // never ends: tests/watching.rs
     "watch_csv",               // never ends: tests/watching.rs
     "watch_jsonl",             // never ends: tests/watching.rs
     "watch_monitoring",        // needs a server

@@ -53,6 +53,7 @@ mod stat;
 mod unzip;
 mod uploads;
 mod users;
+mod watch_auditd;
 mod watch_csv;
 mod watch_jsonl;
 mod watch_monitoring;
@@ -117,6 +118,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &unzip::PLUGIN,
     &uploads::PLUGIN,
     &users::PLUGIN,
+    &watch_auditd::PLUGIN,
     &watch_csv::PLUGIN,
     &watch_jsonl::PLUGIN,
     &watch_monitoring::PLUGIN,
