@@ -171,6 +171,11 @@ impl Events {
         .filter(|event| !event.records.is_empty())
     }
 
+    /// Whether records wait for more of their event.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// The events that no record ended.
     pub fn finish(self) -> impl Iterator<Item = Event> {
         self.open.into_iter()

@@ -34,6 +34,8 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     // These need the event queues of a server: tests/event_queues.rs.
     "delete_events",
     "monitoring",
+    "watch_monitoring",
+    "watch_auditd",            // never ends: tests/watching.rs
     "watch_csv",               // never ends: tests/watching.rs
     "watch_jsonl",             // never ends: tests/watching.rs
     "watch_syslog",            // never ends: tests/watching.rs

@@ -177,3 +177,26 @@ fn watching_stops_when_nobody_wants_more() {
     let outcome = watch.thread.join().unwrap();
     assert_eq!(outcome.rows, r#"[{"Line":"one"},{"Line":"two"}]"#);
 }
+
+#[test]
+fn events_of_the_audit_log_come_whole() {
+    let (dir, path) = log();
+    let watch = Watch::start(
+        dir.path(),
+        "SELECT Sequence, Types, SYSCALL.comm AS Comm FROM watch_auditd(filename=D + '/log')",
+    );
+    append(&path, "type=SYSCALL msg=audit(1714557600.500:7): syscall=2 comm=\"cat\"\n");
+    append(
+        &path,
+        "type=CWD msg=audit(1714557600.500:7): cwd=\"/\"\ntype=EOE msg=audit(1714557600.500:7): \n",
+    );
+    wait();
+    // No record ends this one: it counts when nothing more of it comes.
+    append(&path, "type=USER_LOGIN msg=audit(1714557601.000:8): pid=1\nno record\n");
+    let outcome = watch.stop();
+    let wanted = concat!(
+        r#"[{"Sequence":7,"Types":["SYSCALL","CWD"],"Comm":"cat"},"#,
+        r#"{"Sequence":8,"Types":["USER_LOGIN"],"Comm":null}]"#
+    );
+    assert_eq!(outcome.rows, wanted);
+}

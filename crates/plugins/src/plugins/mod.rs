@@ -74,6 +74,7 @@ mod unzip;
 mod uploads;
 mod user_messages;
 mod users;
+mod watch_auditd;
 mod watch_csv;
 mod watch_jsonl;
 mod watch_monitoring;
@@ -161,6 +162,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &uploads::PLUGIN,
     &user_messages::PLUGIN,
     &users::PLUGIN,
+    &watch_auditd::PLUGIN,
     &watch_csv::PLUGIN,
     &watch_jsonl::PLUGIN,
     &watch_monitoring::PLUGIN,

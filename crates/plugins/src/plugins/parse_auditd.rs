@@ -94,7 +94,7 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> std
 }
 
 /// An event as a row: a dict for each type of record; of several of one type, a list of dicts.
-fn row(event: Event) -> Result<Row, Error> {
+pub fn row(event: Event) -> Result<Row, Error> {
     let mut row = Row::default();
     let time = Time::from_millisecond(event.millis).map_err(|e| Error::new(e.to_string()))?;
     row.set(&Name::new("Timestamp"), Value::Time(time));

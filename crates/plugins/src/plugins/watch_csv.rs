@@ -79,6 +79,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     follow(args, tails, MAX_LINE, None, &mut |place, event| match event {
         Event::Line(line) => files[place].present.line(line, &format, sink),
         Event::Late(line) => files[place].before.line(line, &format, sink),
+        Event::Idle => Ok(()),
         Event::Restart => {
             let file = &mut files[place];
             file.before = std::mem::replace(&mut file.present, Reading::new(&format));

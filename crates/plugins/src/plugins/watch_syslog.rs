@@ -60,7 +60,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
         Event::Line(line) | Event::Late(line) => {
             sink.row(&mut Row { schema: schema.clone(), cells: vec![Value::text(line)] })
         }
-        Event::Restart => Ok(()),
+        Event::Restart | Event::Idle => Ok(()),
     })
 }
 

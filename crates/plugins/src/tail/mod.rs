@@ -32,6 +32,8 @@ pub enum Event<'a> {
     Late(&'a [u8]),
     /// The lines that follow are the first of a new file.
     Restart,
+    /// All that was there has been handed out.
+    Idle,
 }
 
 /// Where to begin with a file that is there.
@@ -175,6 +177,7 @@ pub fn follow(
         for (place, tail) in tails.iter_mut().enumerate() {
             args.scope.tick()?;
             tail.poll(args, &mut |event| each(place, event))?;
+            each(place, Event::Idle)?;
         }
         if args.scope.cancel().wait(PERIOD) {
             return Err(Stop::Done);

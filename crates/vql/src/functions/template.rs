@@ -31,14 +31,9 @@ pub const FUNCTION: Function = Function {
                 r#""A;B;""#,
             ),
             Example::new(
-                "A page",
-                "template(template='<b>{{ .X }}</b>', expansion=dict(X='1 > 0'), html=TRUE)",
-                r#""<b>1 &gt; 0</b>""#,
-            ),
-            Example::new(
                 "What is missing",
-                "template(template='{{ .X }}', expansion=dict())",
-                r#""<no value>""#,
+                "template(template='{{ .X | default `none` }}', expansion=dict())",
+                r#""none""#,
             ),
         ],
         ..Signature::NEW
