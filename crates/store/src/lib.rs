@@ -17,24 +17,28 @@
 //! DIR/hunts/<id>.json            one record per hunt          [hunt]
 //! DIR/profiles/<user>.json       what each user keeps         [profile]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
+//! DIR/harrier.db                the database               [db]
 //! DIR/secrets/<type>/<name>.json sealed secrets               [secret]
 //! ```
 
 pub mod audit;
 pub mod client;
 mod data_dir;
+pub mod db;
 pub mod definition;
 mod durable;
 mod encode;
 mod error;
 pub mod event;
 pub mod file_store;
+pub mod fleet;
 pub mod flow;
 pub mod hunt;
 pub mod metadata;
 pub mod monitoring;
 pub mod profile;
 pub mod revocation;
+pub mod rights;
 pub mod role;
 pub mod rows;
 pub mod secret;

@@ -1,0 +1,103 @@
+//! The database: one face over SQLite and PostgreSQL.
+//!
+//! A repository is a set of plain functions over a [`Tx`]; SQL is written once, in the part of the language that both
+//! understand, with `$1` markers. [`Db::read`] and [`Db::write`] run a closure of such calls as one transaction, off the
+//! async threads.
+//!
+//! - SQLite: reads run side by side, each on a connection of its own. Writes go through one thread, which commits
+//!   everything that waits with one sync (`synchronous=FULL`, WAL).
+//! - PostgreSQL: each closure is a serializable transaction on a pooled connection, run again when the server asks for it.
+//!
+//! **A write is acknowledged after its commit is on disk, never before.** Queues are bounded; a full one makes callers wait.
+
+use std::path::Path;
+
+mod error;
+mod migrate;
+mod postgres;
+mod row;
+mod sqlite;
+mod tx;
+mod value;
+
+pub use error::{DbError, DbResult};
+pub use row::{FromColumn, Row, Taken};
+pub use tx::Tx;
+pub use value::{Param, Value};
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A file, made when missing.
+    Sqlite(std::path::PathBuf),
+    /// A connection string or `postgres://` address.
+    Postgres(String),
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    backend: Backend,
+}
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Db {
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(location: &Location) -> DbResult<Self> {
+        let db = Self { backend: Backend::open(location).await? };
+        db.write(|tx| migrate::run(tx)).await?;
+        Ok(db)
+    }
+
+    /// Runs `work` on one consistent state. Writing in it is an error.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(work).await,
+            Backend::Postgres(postgres) => postgres.run(postgres::Mode::Read, work).await,
+        }
+    }
+
+    /// Runs `work` as one transaction: all of it is on disk when this returns, or nothing was done. `work` may be run
+    /// more than once, when somebody else changed what it read.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.write(work).await,
+            Backend::Postgres(postgres) => postgres.run(postgres::Mode::Write, work).await,
+        }
+    }
+
+    /// Copies the whole database into a new file while it is in use. SQLite only: PostgreSQL has its own tools.
+    pub async fn back_up(&self, to: &Path) -> DbResult<()> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.back_up(to).await,
+            Backend::Postgres(_) => Err(DbError::BackUpElsewhere),
+        }
+    }
+}
+
+impl Backend {
+    async fn open(location: &Location) -> DbResult<Self> {
+        Ok(match location {
+            Location::Sqlite(path) => Self::Sqlite(sqlite::Sqlite::open(path)?),
+            Location::Postgres(address) => Self::Postgres(postgres::Postgres::open(address).await?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

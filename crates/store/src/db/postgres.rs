@@ -1,0 +1,194 @@
+//! PostgreSQL: pooled connections, serializable transactions, run again when the server asks for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use futures_util::TryStreamExt as _;
+use tokio::runtime::Handle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls, Statement};
+
+use super::error::{DbError, DbResult};
+use super::row::{Column, Row};
+use super::tx::{On, Tx};
+use super::value::Value;
+
+/// Connections at most.
+const CONNECTIONS: usize = 16;
+/// How often a transaction is tried before its caller hears that the database is busy.
+const ATTEMPTS: usize = 20;
+
+/// A pool of connections.
+#[derive(Clone)]
+pub struct Postgres {
+    pool: Pool,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Read,
+    Write,
+}
+
+impl Mode {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
+}
+
+impl Postgres {
+    /// Connects once, to say early what is wrong with the address.
+    pub async fn open(address: &str) -> DbResult<Self> {
+        let config: Config =
+            address.parse().map_err(|e: tokio_postgres::Error| DbError::Connect(e.to_string()))?;
+        let manager =
+            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
+        let pool = pool.map_err(|e| DbError::Connect(e.to_string()))?;
+        drop(pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?);
+        Ok(Self { pool })
+    }
+
+    /// Runs `work` as a transaction on a thread that may block.
+    pub async fn run<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let client = self.pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?;
+        let handle = Handle::current();
+        let run = move || transact(&Session { client, handle }, mode, &work);
+        tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(DbError::Panicked.into()))
+    }
+}
+
+#[cfg(test)]
+impl Postgres {
+    /// Runs a statement outside of transactions.
+    pub async fn batch(&self, sql: &str) -> DbResult<()> {
+        let client = self.pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?;
+        Ok(client.batch_execute(sql).await?)
+    }
+}
+
+struct Session {
+    client: Object,
+    handle: Handle,
+}
+
+impl Session {
+    fn batch(&self, sql: &str) -> DbResult<()> {
+        Ok(self.handle.block_on(self.client.batch_execute(sql))?)
+    }
+}
+
+fn transact<T, E: From<DbError>>(
+    session: &Session,
+    mode: Mode,
+    work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    for attempt in 0..ATTEMPTS {
+        session.batch(mode.begin())?;
+        let mut tx = Tx { on: On::Postgres(Running { session, conflicted: false }) };
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx)));
+        let conflicted = matches!(&tx.on, On::Postgres(running) if running.conflicted);
+        let result = result.unwrap_or_else(|_| Err(DbError::Panicked.into()));
+        if !conflicted && let Ok(value) = result {
+            match session.batch("COMMIT") {
+                Ok(()) => return Ok(value),
+                Err(DbError::Busy) => {}
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            session.batch("ROLLBACK")?;
+            if !conflicted {
+                return result;
+            }
+        }
+        // Those who collided should not collide again.
+        std::thread::sleep(std::time::Duration::from_millis(attempt as u64 * 2));
+    }
+    Err(DbError::Busy.into())
+}
+
+/// A transaction in the making.
+pub(super) struct Running<'a> {
+    session: &'a Session,
+    /// The server asked to run it again; what the work made of that error does not matter.
+    conflicted: bool,
+}
+
+impl Running<'_> {
+    pub fn script(&mut self, sql: &str) -> DbResult<()> {
+        self.session.batch(sql)
+    }
+
+    pub fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> DbResult<u64> {
+        let done = self.session.handle.block_on(async {
+            let statement = self.prepare(sql).await?;
+            Ok(self.session.client.execute_raw(&statement, slice(params)).await?)
+        });
+        self.noted(done)
+    }
+
+    pub fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        sink: &mut dyn FnMut(&mut Row) -> DbResult<()>,
+    ) -> DbResult<()> {
+        let done = self.session.handle.block_on(async {
+            let statement = self.prepare(sql).await?;
+            let rows = self.session.client.query_raw(&statement, slice(params)).await?;
+            let mut rows = std::pin::pin!(rows);
+            while let Some(row) = rows.try_next().await? {
+                let columns = (0..row.len()).map(|index| column(&row, index)).collect::<DbResult<_>>()?;
+                sink(&mut Row::new(columns))?;
+            }
+            Ok(())
+        });
+        self.noted(done)
+    }
+
+    async fn prepare(&self, sql: &str) -> DbResult<Statement> {
+        Ok(self.session.client.prepare_cached(sql).await?)
+    }
+
+    fn noted<T>(&mut self, done: DbResult<T>) -> DbResult<T> {
+        self.conflicted |= matches!(done, Err(DbError::Busy));
+        done
+    }
+}
+
+fn slice<'a>(params: &'a [Value<'a>]) -> impl ExactSizeIterator<Item = &'a dyn ToSql> + 'a {
+    params.iter().map(|value| value as &dyn ToSql)
+}
+
+fn column(row: &tokio_postgres::Row, index: usize) -> DbResult<Column> {
+    use tokio_postgres::types::Type;
+    let ty = row.columns()[index].type_();
+    Ok(if *ty == Type::INT8 {
+        row.try_get::<_, Option<i64>>(index)?.map_or(Column::Null, Column::Int)
+    } else if *ty == Type::INT4 {
+        row.try_get::<_, Option<i32>>(index)?.map_or(Column::Null, |int| Column::Int(int.into()))
+    } else if *ty == Type::BOOL {
+        row.try_get::<_, Option<bool>>(index)?.map_or(Column::Null, |is| Column::Int(is.into()))
+    } else if *ty == Type::FLOAT8 {
+        row.try_get::<_, Option<f64>>(index)?.map_or(Column::Null, Column::Real)
+    } else if *ty == Type::BYTEA {
+        row.try_get::<_, Option<Vec<u8>>>(index)?.map_or(Column::Null, Column::Blob)
+    } else {
+        row.try_get::<_, Option<String>>(index)?.map_or(Column::Null, Column::Text)
+    })
+}
