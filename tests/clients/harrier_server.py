@@ -28,13 +28,15 @@ CALL_SECONDS = 60
 class Server:
     """A running server. Everything it writes lies in one temporary folder."""
 
-    def __init__(self):
+    def __init__(self, *arguments):
+        self.arguments = arguments
         self._folder = tempfile.TemporaryDirectory(prefix="harrier-test-")
         self.folder = pathlib.Path(self._folder.name)
         self.data = self.folder / "data"
         self.log_file = self.folder / "server.log"
         self.process = None
         self.address = None
+        self.fleet_url = None
 
     def __enter__(self):
         try:
@@ -50,6 +52,7 @@ class Server:
     def start(self):
         listen_file = self.data / "run/listen.json"
         command = [BINARY, "server", "--data-dir", str(self.data), "--api-listen", "127.0.0.1:0"]
+        command += ["--fleet-listen", "127.0.0.1:0", *self.arguments]
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
@@ -57,7 +60,8 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log_file.read_text()}")
             with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-                self.address = json.loads(listen_file.read_text())["api"]
+                listen = json.loads(listen_file.read_text())
+                self.address, self.fleet_url = listen["api"], listen.get("fleet")
             time.sleep(0.02)
 
     def stop(self):

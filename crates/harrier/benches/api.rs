@@ -29,7 +29,7 @@ impl Server {
         let listen = dir.join("run/listen.json");
         let _ = fs::remove_file(&listen);
         let child = Command::new(BINARY)
-            .args(["server", "--api-listen", "127.0.0.1:0", "--data-dir"])
+            .args(["server", "--fleet-listen", "off", "--api-listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -67,8 +67,9 @@ impl Service {
     /// The caller of a request. A certificate revoked since the handshake is refused here.
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let info = request.extensions().get::<ConnectInfo>();
-        let info = info.ok_or_else(|| Status::unauthenticated("no client certificate"))?;
-        let identity = &info.identity;
+        let unknown = || Status::unauthenticated("no client certificate");
+        let info = info.ok_or_else(unknown)?;
+        let identity = info.identity.as_ref().ok_or_else(unknown)?;
         if self.server.is_revoked(identity) {
             return Err(Status::unauthenticated(format!("the certificate of {} was revoked", identity.name)));
         }

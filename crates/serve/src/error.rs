@@ -27,6 +27,8 @@ pub enum Error {
     Verifier(#[source] rustls::server::VerifierBuilderError),
     #[error("cannot connect to {address}, check that the server runs there and accepts this client")]
     Connect { address: String, source: tonic::transport::Error },
+    #[error("cannot read or write {path}, check its owner and the free space", path = path.display())]
+    File { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Name(store::Error),
 }

@@ -2,7 +2,7 @@
 //!
 //! Handshakes run side by side, each with a time limit, so that a silent peer holds nobody up. The number of
 //! connections is bounded in total and per peer. Those that pass come out of a stream, with the identity of
-//! the client attached.
+//! the client attached when it showed a certificate. Behind a proxy that ends TLS itself there is no handshake.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_stream::Stream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::server::Connected;
 
@@ -68,12 +68,13 @@ impl Listener {
         self.tcp.local_addr()
     }
 
-    /// Starts accepting; stops when the stream is dropped.
-    pub fn incoming(self, tls: Arc<ServerConfig>) -> Incoming {
+    /// Starts accepting; stops when the stream is dropped. Without settings for TLS connections stay plain.
+    pub fn incoming(self, tls: impl Into<Option<Arc<ServerConfig>>>) -> Incoming {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let stop = CancellationToken::new();
         let slots = Slots::new(self.limits.total, self.limits.per_peer);
-        let accept = Accept { acceptor: tls.into(), limit: self.limits.handshake, slots, sender };
+        let acceptor = tls.into().map(TlsAcceptor::from);
+        let accept = Accept { acceptor, limit: self.limits.handshake, slots, sender };
         tokio::spawn(stop.clone().run_until_cancelled_owned(accept.run(self.tcp, stop.clone())));
         Incoming { receiver, _stop: stop.drop_guard() }
     }
@@ -86,7 +87,7 @@ pub struct Incoming {
     _stop: DropGuard,
 }
 
-impl Stream for Incoming {
+impl tokio_stream::Stream for Incoming {
     type Item = io::Result<Connection>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -96,7 +97,7 @@ impl Stream for Incoming {
 
 #[derive(Clone)]
 struct Accept {
-    acceptor: TlsAcceptor,
+    acceptor: Option<TlsAcceptor>,
     limit: Duration,
     slots: Slots,
     sender: mpsc::Sender<Connection>,
@@ -128,16 +129,19 @@ impl Accept {
         };
         // Packets of a query are small and should leave at once.
         let _ = stream.set_nodelay(true);
-        let stream = match tokio::time::timeout(self.limit, self.acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return refused(&error),
-            Err(_) => return refused(&"took too long"),
+        let stream = match &self.acceptor {
+            None => Stream::Plain(stream),
+            Some(acceptor) => match tokio::time::timeout(self.limit, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
+                Ok(Err(error)) => return refused(&error),
+                Err(_) => return refused(&"took too long"),
+            },
         };
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        let Some(identity) = certificate.and_then(PeerIdentity::of) else {
-            return refused(&"the certificate names nobody");
+        let identity = match stream.certificate().map(PeerIdentity::of) {
+            Some(None) => return refused(&"the certificate names nobody"),
+            known => known.flatten().map(Arc::new),
         };
-        let info = ConnectInfo { peer_addr: peer, identity: Arc::new(identity) };
+        let info = ConnectInfo { peer_addr: peer, identity };
         // Nobody takes it while the server is stopping.
         let _ = self.sender.send(Connection { stream, info, _slot: slot }).await;
     }
@@ -148,14 +152,29 @@ impl Accept {
 pub struct ConnectInfo {
     /// The address.
     pub peer_addr: SocketAddr,
-    /// The owner of the client certificate.
-    pub identity: Arc<PeerIdentity>,
+    /// The owner of the client certificate, where one is asked for.
+    pub identity: Option<Arc<PeerIdentity>>,
 }
 
-/// A connection whose client showed a good certificate.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.peer_certificates()?.first(),
+        }
+    }
+}
+
+/// A connection that passed the handshake.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: Stream,
     info: ConnectInfo,
     _slot: Slot,
 }
@@ -168,38 +187,60 @@ impl Connected for Connection {
     }
 }
 
+impl Connection {
+    /// Who is at the other end.
+    pub fn info(&self) -> &ConnectInfo {
+        &self.info
+    }
+}
+
+/// Hands a call on to the kind of stream there is.
+macro_rules! on_stream {
+    ($connection:ident, $stream:ident => $call:expr) => {
+        match &mut $connection.get_mut().stream {
+            Stream::Plain(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Stream::Tls(stream) => {
+                let $stream = Pin::new(stream.as_mut());
+                $call
+            }
+        }
+    };
+}
+
 impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, stream => stream.poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        on_stream!(self, stream => stream.poll_write(cx, buf))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, stream => stream.poll_shutdown(cx))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        on_stream!(self, stream => stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 }

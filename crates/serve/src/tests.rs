@@ -43,7 +43,7 @@ async fn server(limits: Limits) -> Server {
     tokio::spawn(async move {
         while let Some(Ok(mut connection)) = incoming.next().await {
             tokio::spawn(async move {
-                let name = connection.connect_info().identity.name.clone();
+                let name = connection.connect_info().identity.unwrap().name.clone();
                 connection.write_all(name.as_bytes()).await?;
                 connection.flush().await?;
                 connection.read_u8().await

@@ -5,12 +5,14 @@
 
 pub mod app_config;
 pub mod campaign;
+pub mod carve;
 pub mod enroll_secret;
 mod fault;
 pub mod host;
 pub mod label;
 mod list;
 mod name;
+pub mod pack;
 pub mod password;
 pub mod policy;
 pub mod query;

@@ -30,6 +30,8 @@ use vql::value::Value;
 use super::Outcome;
 use crate::config::{self, Loaded};
 
+mod fleet;
+
 /// Run the server.
 ///
 /// Without --config the data directory's own server.config.yaml is used, and made on the first start: with a new
@@ -42,6 +44,8 @@ pub struct Args {
     /// Where the gRPC API listens instead of API.bind_address and API.bind_port; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     api_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    fleet: fleet::Args,
 }
 
 pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
@@ -92,8 +96,15 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
     let is_revoked: tls::IsRevoked =
         Arc::new(move |peer| revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint)));
     let incoming: Incoming = listener.incoming(tls::server_config(&loaded.config.credentials(), is_revoked)?);
-    announce(&loaded, &dir, api)?;
-    query::serve(server, incoming, stop.cancelled_owned()).await.context("the API server failed")?;
+    let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, stop.clone()).await?;
+    announce(&loaded, &dir, api, fleet.as_ref())?;
+    let served = query::serve(server, incoming, stop.clone().cancelled_owned()).await;
+    // One server that failed ends the other as well.
+    stop.cancel();
+    if let Some(fleet) = fleet {
+        fleet.ended().await;
+    }
+    served.context("the API server failed")?;
     // The file says who listens: nobody any more.
     let _ = fs::remove_file(dir.path().join("run/listen.json"));
     Ok(())
@@ -231,15 +242,26 @@ fn client_config(config: &ServerConfig) -> Value {
 }
 
 /// Says where everything is, for people and for programs.
-fn announce(loaded: &Loaded, dir: &DataDir, api: SocketAddr) -> anyhow::Result<()> {
+fn announce(
+    loaded: &Loaded,
+    dir: &DataDir,
+    api: SocketAddr,
+    fleet: Option<&fleet::Running>,
+) -> anyhow::Result<()> {
     let run = dir.path().join("run");
     fs::create_dir_all(&run)?;
-    let listen = serde_json::json!({ "api": api.to_string() });
+    let mut listen = serde_json::json!({ "api": api.to_string() });
+    if let Some(fleet) = fleet {
+        listen["fleet"] = fleet.url().into();
+    }
     config::write_private(&run.join("listen.json"), listen.to_string().as_bytes())?;
     let config = loaded.path.display();
     println!("Configuration:  {config}");
     println!("Data directory: {}", dir.path().display());
     println!("gRPC API:       {api}");
+    if let Some(fleet) = fleet {
+        println!("Fleet:          {}", fleet.url());
+    }
     println!("Next:           harrier --config {config} config api_client --name Fred > api_client.yaml");
     Ok(())
 }

@@ -1,0 +1,93 @@
+//! What hosts are asked: labels, policies and details, read once after each change and shared by all.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::Value as Json;
+use store::db::Db;
+use store::fleet::app_config;
+use store::fleet::host::Host;
+use store::fleet::label::{self, LabelQuery};
+use store::fleet::policy::{self, PolicyQuery};
+
+use super::details::platform_family;
+use crate::error::Result;
+
+/// After that long everything is read again: another process may have changed it.
+const MAX_AGE: Duration = Duration::from_secs(30);
+
+/// What hosts are asked at present.
+#[derive(Debug)]
+pub struct Work {
+    pub labels: Vec<LabelQuery>,
+    pub policies: Vec<PolicyQuery>,
+    /// Names and texts of the additional queries.
+    pub additional: Vec<(String, String)>,
+    pub users: bool,
+    pub software: bool,
+}
+
+impl Work {
+    /// The labels that a host is asked about.
+    pub fn labels_of<'w>(&'w self, host: &'w Host) -> impl Iterator<Item = &'w LabelQuery> {
+        self.labels.iter().filter(|label| label.platform.is_empty() || label.platform == host.platform)
+    }
+
+    /// The policies that a host is asked about.
+    pub fn policies_of<'w>(&'w self, host: &'w Host) -> impl Iterator<Item = &'w PolicyQuery> {
+        let family = platform_family(&host.platform);
+        let fits = move |policy: &&PolicyQuery| {
+            let of_team = policy.team_id.is_none() || policy.team_id == host.team_id;
+            of_team
+                && (policy.platform.is_empty()
+                    || policy.platform.split(',').any(|platform| platform == family))
+        };
+        self.policies.iter().filter(fits)
+    }
+
+    async fn read(db: &Db) -> Result<Self> {
+        db.read(|tx| -> Result<Self> {
+            let config = app_config::get(tx)?;
+            let settings = &config["host_settings"];
+            let additional = settings["additional_queries"].as_object().into_iter().flatten();
+            let text = |(name, sql): (&String, &Json)| Some((name.clone(), sql.as_str()?.to_owned()));
+            Ok(Self {
+                labels: label::dynamic(tx)?,
+                policies: policy::queries(tx)?,
+                additional: additional.filter_map(text).collect(),
+                users: settings["enable_host_users"].as_bool().unwrap_or(true),
+                software: settings["enable_software_inventory"].as_bool().unwrap_or(true),
+            })
+        })
+        .await
+    }
+}
+
+/// The work as it was last read.
+#[derive(Debug, Default)]
+pub struct WorkCache {
+    current: Mutex<Option<(u64, Instant, Arc<Work>)>>,
+}
+
+impl WorkCache {
+    pub async fn get(&self, db: &Db, version: u64) -> Result<Arc<Work>> {
+        if let Some((of, read, work)) = &*self.current.lock()
+            && *of == version
+            && read.elapsed() < MAX_AGE
+        {
+            return Ok(work.clone());
+        }
+        let work = Arc::new(Work::read(db).await?);
+        *self.current.lock() = Some((version, Instant::now(), work.clone()));
+        Ok(work)
+    }
+}
+
+/// What an agent was asked: it may answer that and nothing else. Answers may come late, so nothing is taken back.
+#[derive(Debug, Default)]
+pub struct Asked {
+    pub details: Option<Instant>,
+    pub labels: Option<(Instant, Arc<Work>)>,
+    pub policies: Option<(Instant, Arc<Work>)>,
+}

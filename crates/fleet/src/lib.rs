@@ -1,0 +1,29 @@
+//! The fleet server: everything of the Fleet API, live queries, and what osquery agents talk to.
+//!
+//! ```text
+//! server     what all requests share        settings   what the administrator chose
+//! router     routes under each version      route      what a route declares about itself
+//! routes/    the API, one file per noun     request/   what handlers take out of requests
+//! agent/     the osquery TLS endpoints      live/      live queries and their streams
+//! error, reply                              what clients get
+//! ```
+//!
+//! The contract is the Fleet document and, for what it leaves open, the Fleet and osquery references.
+
+pub mod agent;
+mod error;
+mod gate;
+pub mod live;
+mod reply;
+mod request;
+mod route;
+mod router;
+mod routes;
+mod server;
+mod settings;
+
+pub use error::{Error, Result};
+pub use route::{Access, Route, Versions};
+pub use router::{all as all_routes, paths, router};
+pub use server::{Fleet, serve};
+pub use settings::Settings;

@@ -1,0 +1,13 @@
+//! What handlers take out of requests.
+
+mod body;
+mod list;
+mod params;
+mod peer;
+mod viewer;
+
+pub use body::{Body, read_limited};
+pub use list::{ListQuery, parse_bool};
+pub use params::{Id, Ids, Name};
+pub use peer::peer_address;
+pub use viewer::Viewer;

@@ -1,0 +1,23 @@
+//! Where a request comes from.
+
+use std::net::IpAddr;
+
+use http::{Extensions, HeaderMap};
+use serve::listener::ConnectInfo;
+
+use crate::settings::Settings;
+
+/// Headers in which proxies say whom they speak for, in the order in which they count.
+const FORWARDED: [&str; 3] = ["true-client-ip", "x-real-ip", "x-forwarded-for"];
+
+/// The address of the client: of the connection, or what a trusted proxy says.
+pub fn peer_address(extensions: &Extensions, headers: &HeaderMap, settings: &Settings) -> Option<IpAddr> {
+    let peer = extensions.get::<ConnectInfo>()?.peer_addr.ip().to_canonical();
+    if !settings.trusted_proxies.contains(&peer) {
+        return Some(peer);
+    }
+    let told = FORWARDED
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok()?.split(',').next()?.trim().parse().ok());
+    Some(told.unwrap_or(peer))
+}

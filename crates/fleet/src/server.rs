@@ -1,0 +1,62 @@
+//! The server: what all requests share, and how it runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serve::listener::Incoming;
+use store::db::Db;
+use store::fleet::{campaign, user};
+
+use crate::agent::Agents;
+use crate::error::Result;
+use crate::live::Live;
+use crate::settings::Settings;
+
+/// How often jobs that tidy up run.
+const JOBS_EVERY: Duration = Duration::from_secs(1);
+
+/// What all requests share.
+pub struct Fleet {
+    pub db: Db,
+    pub settings: Settings,
+    pub agents: Agents,
+    pub live: Live,
+    is_set_up: AtomicBool,
+}
+
+impl Fleet {
+    /// A server on this database. Campaigns that another run left are ended: nobody reads their results any more.
+    pub async fn open(db: Db, settings: Settings) -> Result<Arc<Self>> {
+        db.write(campaign::complete_all).await?;
+        let agents = Agents::new(&settings)?;
+        Ok(Arc::new(Self { db, settings, agents, live: Live::default(), is_set_up: AtomicBool::new(false) }))
+    }
+
+    /// Whether there is a user. Once there is, there always will be.
+    pub async fn is_set_up(&self) -> Result<bool> {
+        if self.is_set_up.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let count = self.db.read(user::count).await?;
+        self.is_set_up.store(count > 0, Ordering::Relaxed);
+        Ok(count > 0)
+    }
+}
+
+/// Serves the API and the agents until `stop` is done.
+pub async fn serve(fleet: Arc<Fleet>, incoming: Incoming, stop: impl Future<Output = ()>) {
+    let jobs = tokio::spawn(jobs(fleet.clone()));
+    serve::http::serve(incoming, crate::router(fleet.clone()), stop).await;
+    jobs.abort();
+    fleet.agents.flush(&fleet.db).await;
+}
+
+async fn jobs(fleet: Arc<Fleet>) {
+    let mut tick = tokio::time::interval(JOBS_EVERY);
+    loop {
+        tick.tick().await;
+        fleet.agents.flush(&fleet.db).await;
+        crate::live::expire(&fleet).await;
+    }
+}

@@ -1,0 +1,126 @@
+//! The fleet server among the servers: where it listens, and its parts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use fleet::{Fleet, Settings};
+use serve::ca::Authority;
+use serve::config::ServerConfig;
+use serve::listener::{Limits, Listener};
+use serve::shutdown::CancellationToken;
+use serve::web;
+use store::DataDir;
+use store::db::{Db, Location};
+use tokio::task::JoinHandle;
+
+/// Connections of agents and users; an agent keeps one open.
+const MAX_CONNECTIONS: usize = 65_536;
+
+#[derive(clap::Args)]
+#[group(id = "fleet")]
+pub struct Args {
+    /// Where the fleet server listens: osquery agents, fleetctl and browsers. Port 0 takes any free one, `off` none.
+    #[arg(long, value_name = "ADDRESS:PORT|off", default_value = "127.0.0.1:8080")]
+    fleet_listen: String,
+    /// `off`: plain HTTP, for use behind a proxy that ends TLS.
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    fleet_tls: Switch,
+    /// A host name or address that the fleet server's certificate should be for, besides this machine's own.
+    #[arg(long, value_name = "NAME")]
+    fleet_name: Vec<String>,
+    /// The certificate of the fleet server (PEM, with its chain) instead of one from Harrier's CA.
+    #[arg(long, value_name = "FILE", requires = "fleet_key")]
+    fleet_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "fleet_cert")]
+    fleet_key: Option<PathBuf>,
+    /// The database: a postgres:// address; the default is the file harrier.db in the data directory.
+    #[arg(long, value_name = "ADDRESS", env = "HARRIER_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// The fleet server while it runs.
+pub struct Running {
+    address: SocketAddr,
+    is_plain: bool,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts it, unless it is switched off.
+    pub async fn start(
+        args: &Args,
+        config: &ServerConfig,
+        dir: &DataDir,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
+        if args.fleet_listen == "off" {
+            return Ok(None);
+        }
+        let address: SocketAddr = args.fleet_listen.parse().with_context(|| {
+            format!("--fleet-listen {}: give ADDRESS:PORT, such as 127.0.0.1:8080, or off", args.fleet_listen)
+        })?;
+        let limits = Limits { total: MAX_CONNECTIONS, per_peer: MAX_CONNECTIONS, ..Limits::default() };
+        let listener = Listener::bind(address, limits).await;
+        let listener = listener.with_context(|| {
+            format!("cannot listen on {address}; choose another with --fleet-listen, or --fleet-listen off")
+        })?;
+        let address = listener.local_addr()?;
+        let is_plain = args.fleet_tls == Switch::Off;
+        let tls =
+            if is_plain { None } else { Some(web::server_config(certificate(args, config, dir, address)?)?) };
+        let db = Db::open(&location(args, dir)?).await.context("the database cannot be used")?;
+        let fleet = Fleet::open(db, Settings::in_dir(dir.path().to_owned())).await;
+        let fleet =
+            fleet.map_err(|error| anyhow::anyhow!("the fleet server cannot start: {}", error.message))?;
+        let incoming = listener.incoming(tls);
+        let task = tokio::spawn(async move { fleet::serve(fleet, incoming, stop.cancelled_owned()).await });
+        Ok(Some(Self { address, is_plain, task }))
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_plain { "http" } else { "https" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Waits for its end.
+    pub async fn ended(self) {
+        let _ = self.task.await;
+    }
+}
+
+fn location(args: &Args, dir: &DataDir) -> anyhow::Result<Location> {
+    match &args.database {
+        None => Ok(Location::Sqlite(dir.path().join("harrier.db"))),
+        Some(address) if address.starts_with("postgres") || address.contains('=') => {
+            Ok(Location::Postgres(address.clone()))
+        }
+        Some(_) => bail!("--database: give an address such as postgres://user:password@host/name"),
+    }
+}
+
+fn certificate(
+    args: &Args,
+    config: &ServerConfig,
+    dir: &DataDir,
+    address: SocketAddr,
+) -> anyhow::Result<web::Files> {
+    if let (Some(certificate), Some(private_key)) = (&args.fleet_cert, &args.fleet_key) {
+        return Ok(web::Files { certificate: certificate.clone(), private_key: private_key.clone() });
+    }
+    let key = config.ca.as_ref().map(|ca| ca.private_key.0.as_str()).unwrap_or_default();
+    let authority = Authority::load(key, config.ca_certificate()).context(
+        "the fleet server needs a certificate: give --fleet-cert and --fleet-key, or the key of the CA",
+    )?;
+    let mut names = web::default_names(address.ip());
+    names.extend(args.fleet_name.iter().cloned());
+    Ok(web::ensure(dir.path(), "fleet", &authority, config.ca_certificate(), &names)?)
+}
