@@ -12,6 +12,7 @@ pub mod evtx;
 pub mod filetype;
 pub mod hash;
 pub mod journal;
+pub mod lzxpress;
 pub mod mft;
 pub mod ole;
 pub mod pe;

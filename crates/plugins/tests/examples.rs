@@ -21,6 +21,7 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "secrets",          // needs a server: tests/clients
     "geoip",            // needs a database: tests/parsers.rs
     "parse_journald",   // needs a journal: tests/journald.rs
+    "parse_pkcs7",      // needs signed data: tests/parsers.rs
     "parse_x509",       // needs a certificate: tests/parsers.rs
     "sql",              // needs a database: tests/sqlite.rs, tests/postgres.rs
     "sqlite",           // needs a database: tests/sqlite.rs
