@@ -174,9 +174,7 @@ fn parameters_are_given(server: &Server) {
     let sql = "SELECT $1::int + 1 AS n, $2::text AS t, $3::bytea AS b, $4::timestamptz AS at, $5::int IS NULL AS none, \
                3 = ANY($6::int[]) AS found, $7::float8 AS f, $8::jsonb AS j";
     let args = ", args=[41, 'it', 'x\\\\y', timestamp(epoch=1714557600), NULL, (1, 3), 0.5, dict(a=1)]";
-    let wanted = concat!(
-        r#"[{"n":42,"t":"it","b":"x\\y","at":"2024-05-01T10:00:00Z","none":true,"found":true,"f":0.5,"j":{"a":1}}]"#
-    );
+    let wanted = r#"[{"n":42,"t":"it","b":"x\\y","at":"2024-05-01T10:00:00Z","none":true,"found":true,"f":0.5,"j":{"a":1}}]"#;
     assert_eq!(server.rows(sql, args), wanted);
     assert_eq!(
         server.rows("SELECT $1::text[] AS a", r#", args=[("a\"b", "c,d", NULL), ]"#),

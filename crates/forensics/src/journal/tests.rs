@@ -73,7 +73,7 @@ fn the_parts_of_a_cursor_are_right() {
     let head = journal.head(39).unwrap();
     assert_eq!(
         (head.sequence, head.monotonic, head.realtime, head.hash),
-        (0x28, 0x29_f6300, 0x6_1761_8f0_4ffc0, 0x894b_6f47_3223_369a)
+        (0x28, 0x029f_6300, 0x0006_1761_8f04_ffc0, 0x894b_6f47_3223_369a)
     );
 }
 

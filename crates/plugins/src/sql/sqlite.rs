@@ -103,7 +103,7 @@ impl Columns {
     fn of(statement: &Statement<'_>) -> Columns {
         let columns = statement.columns();
         let kinds = columns.map(|c| Kind::of(c.decl_type().unwrap_or_default())).collect();
-        Columns { schema: schema_of(statement.column_names().into_iter()), kinds }
+        Columns { schema: schema_of(statement.column_names()), kinds }
     }
 }
 
