@@ -11,7 +11,8 @@ mod error;
 pub mod evtx;
 pub mod filetype;
 pub mod hash;
-
+pub mod journal;
+pub mod lzxpress;
 pub mod mft;
 pub mod ole;
 pub mod pe;

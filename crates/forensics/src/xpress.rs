@@ -8,15 +8,42 @@ const SYMBOLS: usize = 512;
 const TABLE: usize = SYMBOLS / 2;
 const LONGEST: usize = 15;
 
+/// The symbol after the last, which elsewhere is a short repetition.
+const END: usize = 256;
+
 fn broken(why: &str) -> Error {
     Error::broken("compressed data", why)
 }
 
 /// Unpacks to exactly `size` bytes, of which the caller knows that they are not too many.
 pub fn unpack(packed: &[u8], size: usize) -> Result<Vec<u8>> {
+    chunks(packed, size, false)
+}
+
+/// Unpacks data of which nobody said how long it will be, up to the mark of its end.
+pub fn unpack_all(packed: &[u8], limit: usize) -> Result<Vec<u8>> {
+    let out = chunks(packed, limit, true)?;
+    match out.len() < limit {
+        true => Ok(out),
+        false => Err(Error::TooMuch { what: "decompressed data", limit: limit as u64 }),
+    }
+}
+
+/// Whether data begins with lengths of codes as packers write them: every sequence of bits is the start of a code.
+pub fn has_codes(packed: &[u8]) -> bool {
+    packed.get(..TABLE).is_some_and(|table| {
+        let lengths = table.iter().flat_map(|pair| [pair & 15, pair >> 4]);
+        lengths.filter(|l| *l > 0).map(|l| 1_u32 << (LONGEST - usize::from(l))).sum::<u32>() == 1 << LONGEST
+    })
+}
+
+fn chunks(packed: &[u8], size: usize, may_end: bool) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(size.min(1 << 20));
     let mut input = packed;
     while out.len() < size {
+        if may_end && input.is_empty() {
+            break;
+        }
         let (table, rest) = input.split_at_checked(TABLE).ok_or_else(|| broken("ends in a table"))?;
         let codes = Codes::new(table)?;
         let mut bits = Bits::new(rest);
@@ -26,6 +53,9 @@ pub fn unpack(packed: &[u8], size: usize) -> Result<Vec<u8>> {
             if symbol < 256 {
                 out.push(symbol as u8);
                 continue;
+            }
+            if may_end && symbol == END && bits.is_used_up() {
+                return Ok(out);
             }
             copy(&mut out, symbol - 256, &mut bits, size)?;
         }
@@ -148,6 +178,11 @@ impl<'a> Bits<'a> {
 
     fn word(&mut self) -> Result<u16> {
         Ok(u16::from_le_bytes([self.byte()?, self.byte()?]))
+    }
+
+    /// Whether nothing but padding is left.
+    fn is_used_up(&self) -> bool {
+        self.at >= self.input.len() && self.held == 0
     }
 
     /// What follows the words that were read.

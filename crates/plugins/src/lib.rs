@@ -18,6 +18,7 @@ mod glob;
 mod handle;
 pub mod host;
 pub mod hunt;
+mod journald;
 pub mod log_lines;
 mod machine;
 pub mod monitoring;

@@ -20,8 +20,10 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "secret_modify",    // needs a server: tests/clients
     "secrets",          // needs a server: tests/clients
     "geoip",            // needs a database: tests/parsers.rs
+    "parse_journald",   // needs a journal: tests/journald.rs
+    "parse_pkcs7",      // needs signed data: tests/parsers.rs
     "parse_x509",       // needs a certificate: tests/parsers.rs
-    "sql",              // needs a database: tests/sqlite.rs
+    "sql",              // needs a database: tests/sqlite.rs, tests/postgres.rs
     "sqlite",           // needs a database: tests/sqlite.rs
     "elastic_upload",   // needs a server: tests/uploads.rs
     "logscale_upload",  // needs a server: tests/uploads.rs
@@ -30,13 +32,16 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     "upload_s3",        // needs a server: tests/uploads.rs
     "upload_webdav",    // needs a server: tests/uploads.rs
     "watch_monitoring", // needs a server
+    "xattr",            // needs a file with attributes: tests/files.rs
     // These need the event queues of a server: tests/events.rs.
     // These need the event queues of a server: tests/event_queues.rs.
     "delete_events",
     "monitoring",
     "watch_monitoring",
+    "audit",                   // never ends: tests/audit.rs
     "watch_auditd",            // never ends: tests/watching.rs
     "watch_csv",               // never ends: tests/watching.rs
+    "watch_journald",          // never ends: tests/journald.rs
     "watch_jsonl",             // never ends: tests/watching.rs
     "watch_syslog",            // never ends: tests/watching.rs
     "process_tracker_updates", // never ends: tests/processes.rs

@@ -341,3 +341,42 @@ fn queries_at_the_end_run_with_the_variables_they_were_given() {
     assert_eq!(outcome.rows, r#"[{"A":true,"B":true}]"#);
     assert_eq!(outcome.log, ["first", "end 5 7"]);
 }
+
+#[test]
+fn extended_attributes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    std::fs::write(&path, "x").unwrap();
+    for (name, value) in [("user.first", &b"one"[..]), ("user.second", b""), ("user.bytes", b"\x00\xff")] {
+        let set = rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty());
+        if set == Err(rustix::io::Errno::NOTSUP) {
+            eprintln!("skipped: the file system keeps no attributes");
+            return;
+        }
+        set.unwrap();
+    }
+    let path = path.to_str().unwrap();
+    let of = |args: &str| run(&format!("SELECT xattr(filename='{path}'{args}) AS X FROM scope()"));
+    let all = of("").rows;
+    for part in [r#""user.first":"one""#, r#""user.second":"""#, r#""user.bytes":"\u0000"#] {
+        assert!(all.contains(part), "{all}");
+    }
+    assert_eq!(of(", attribute=['user.first', 'user.none']").rows, r#"[{"X":{"user.first":"one"}}]"#);
+    let outcome = of("+ 'none'");
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), (r#"[{"X":null}]"#, 1), "{:?}", outcome.log);
+    let outcome = of(", accessor='data'");
+    assert_eq!(outcome.log, ["xattr: the accessor data knows no extended attributes"]);
+}
+
+#[test]
+fn memory_is_mapped() {
+    let own = std::env::current_exe().unwrap();
+    let query = format!(
+        "SELECT Size = End - Address AS S, Inode > 0 AS I, Deleted FROM vad(pid=getpid()) \
+         WHERE MappingName = '{}' AND Protection = 'r-x' LIMIT 1",
+        own.display()
+    );
+    assert_eq!(rows(&query), r#"[{"S":true,"I":true,"Deleted":false}]"#);
+    let outcome = run("SELECT * FROM vad(pid=-5)");
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), ("[]", 1), "{:?}", outcome.log);
+}

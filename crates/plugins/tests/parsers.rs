@@ -52,3 +52,64 @@ fn audit_logs() {
     let outcome = run_with(source, &[("F", path.to_str().unwrap())], Permissions::all());
     assert_eq!((outcome.rows.as_str(), outcome.log.len()), (r#"[{"Sequence":2,"Y":["1","2"]}]"#, 0));
 }
+
+#[test]
+fn signed_data() {
+    let source = "LET P(F) = parse_pkcs7(data=read_file(filename=D + '/certificates/' + F)) \
+        LET A <= P(F='authenticode.p7') LET S <= A.Signers[0] \
+        SELECT A.ContentType AS T, A.Version AS V, A.DigestAlgorithms AS D1, A.Content.DigestAlgorithm AS CA, A.Content.Type AS CT, \
+            S.Issuer AS I, S.SerialNumber AS N, S.DigestAlgorithm AS DA, S.SignatureAlgorithm AS SA, S.Signature =~ '^a2ba6c96.{496}d3d1ad81$' AS Sig, \
+            S.SignedAttributes.signingTime AS At, S.SignedAttributes.messageDigest AS H, S.SignedAttributes.contentType AS C, \
+            S.SignedAttributes.spcSpOpusInfo AS O, A.Certificates.Subject AS Certificates FROM scope()";
+    let outcome = with_data(source);
+    let wanted = concat!(
+        r#"[{"T":"signedData","V":1,"D1":["sha256"],"CA":"sha256","CT":"spcIndirectData","I":"CN=Signer,O=Example,C=DE","#,
+        r#""N":"1234605616436508552","DA":"sha256","SA":"rsaEncryption","Sig":true,"At":"2026-11-22T11:35:20Z","#,
+        r#""H":"a732fb213acf547c2e9791b2cff3060f2564a38b16a7859e78d7896f73fbb00c","C":"spcIndirectData","#,
+        r#""O":{"ProgramName":"Sample Program","MoreInfo":"https://example.org/x"},"Certificates":["CN=Signer,O=Example,C=DE"]}]"#
+    );
+    assert_eq!((outcome.rows.as_str(), outcome.log.len()), (wanted, 0), "{:?}", outcome.log);
+    // The digest is that of `hello`.
+    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    for (file, detached) in [("signed.p7s", true), ("signed-ber.p7s", false)] {
+        let source = format!(
+            "LET P <= parse_pkcs7(data=read_file(filename=D + '/certificates/{file}')) \
+             SELECT P.Content AS C, P.Signers[0].SignedAttributes.messageDigest AS H, P.Certificates.SerialNumber AS N FROM scope()"
+        );
+        let outcome = with_data(&source);
+        let wanted = format!(
+            r#"[{{"C":{{"Type":"data","Detached":{detached}}},"H":"{hash}","N":["1234605616436508552"]}}]"#
+        );
+        assert_eq!(
+            (outcome.rows.as_str(), outcome.log.len()),
+            (wanted.as_str(), 0),
+            "{file} {:?}",
+            outcome.log
+        );
+    }
+    for data in ["''", "'x'", "read_file(filename=D + '/certificates/ec.pem')"] {
+        let outcome = with_data(&format!("SELECT parse_pkcs7(data={data}) AS X FROM scope()"));
+        assert_eq!(
+            (outcome.rows.as_str(), outcome.log.len()),
+            (r#"[{"X":null}]"#, 1),
+            "{data} {:?}",
+            outcome.log
+        );
+    }
+    // Cut or changed at any place, it is described or refused.
+    let path = format!("{}/tests/data/certificates/authenticode.p7", env!("CARGO_MANIFEST_DIR"));
+    let whole = std::fs::read(path).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut places = (0..whole.len()).step_by(9);
+    for name in 0..160 {
+        let Some(at) = places.next() else { break };
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x81;
+        std::fs::write(dir.path().join(format!("{name}a")), &bytes).unwrap();
+        std::fs::write(dir.path().join(format!("{name}b")), &whole[..at]).unwrap();
+    }
+    let source = "SELECT parse_pkcs7(data=read_file(filename=OSPath)) AS X FROM glob(globs=D + '/*')";
+    let env = [("D", dir.path().to_str().unwrap())];
+    let outcome = common::run_with(source, &env, vql::permission::Permissions::all());
+    assert!(outcome.rows.matches("\"X\"").count() > 300, "{}", outcome.rows.len());
+}

@@ -14,6 +14,7 @@ use vql::value::{Value, convert};
 use super::{Accessor, Content, FileInfo, find, reason};
 
 /// A path and the accessor that reads it.
+#[derive(Clone)]
 pub struct Target {
     pub accessor: &'static dyn Accessor,
     pub path: Arc<OsPath>,

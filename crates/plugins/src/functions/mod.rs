@@ -35,6 +35,7 @@ mod hunt_update;
 mod info;
 mod label;
 mod lru;
+mod lzxpress_decompress;
 mod magic;
 mod mail;
 mod memoize;
@@ -42,6 +43,7 @@ mod now;
 mod org;
 mod parse_binary;
 mod parse_pe;
+mod parse_pkcs7;
 mod parse_x509;
 mod parse_xml;
 mod parse_yaml;
@@ -88,6 +90,7 @@ mod user_options;
 mod uuid;
 mod whoami;
 mod write_file;
+mod xattr;
 mod yara_lint;
 
 use vql::call::Function;
@@ -132,6 +135,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &info::FUNCTION,
     &label::FUNCTION,
     &lru::FUNCTION,
+    &lzxpress_decompress::FUNCTION,
     &magic::FUNCTION,
     &mail::FUNCTION,
     &memoize::FUNCTION,
@@ -139,6 +143,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &org::FUNCTION,
     &parse_binary::FUNCTION,
     &parse_pe::FUNCTION,
+    &parse_pkcs7::FUNCTION,
     &parse_x509::FUNCTION,
     &parse_xml::FUNCTION,
     &parse_yaml::FUNCTION,
@@ -185,5 +190,6 @@ pub const FUNCTIONS: &[&Function] = &[
     &uuid::FUNCTION,
     &whoami::FUNCTION,
     &write_file::FUNCTION,
+    &xattr::FUNCTION,
     &yara_lint::FUNCTION,
 ];

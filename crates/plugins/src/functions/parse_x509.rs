@@ -45,7 +45,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
     Ok(Value::list(found))
 }
 
-fn certificates(mut data: &[u8], found: &mut Vec<Value>) -> Result<(), Error> {
+pub fn certificates(mut data: &[u8], found: &mut Vec<Value>) -> Result<(), Error> {
     while !data.is_empty() && found.len() < MAX_CERTIFICATES {
         let (rest, certificate) = X509Certificate::from_der(data)
             .map_err(|e| Error::new(format!("the data is no certificate: {e}")))?;
@@ -80,7 +80,7 @@ pub fn describe(certificate: &X509Certificate<'_>, raw: &[u8]) -> Value {
 }
 
 /// `CN=a,O=b`: the most specific part first, as RFC 2253 has it.
-fn name(name: &X509Name<'_>) -> String {
+pub fn name(name: &X509Name<'_>) -> String {
     let part = |attribute: &x509_parser::x509::AttributeTypeAndValue<'_>| {
         let short =
             x509_parser::objects::oid2abbrev(attribute.attr_type(), x509_parser::objects::oid_registry());
@@ -104,11 +104,11 @@ fn escape(value: &str) -> String {
     escaped
 }
 
-fn time(time: &ASN1Time) -> Value {
+pub fn time(time: &ASN1Time) -> Value {
     Time::from_second(time.timestamp()).map_or(Value::Null, Value::Time)
 }
 
-fn algorithm(oid: &x509_parser::der_parser::oid::Oid<'_>) -> String {
+pub fn algorithm(oid: &x509_parser::der_parser::oid::Oid<'_>) -> String {
     let known = x509_parser::objects::oid2sn(oid, x509_parser::objects::oid_registry());
     known.map_or_else(|_| oid.to_id_string(), str::to_owned)
 }

@@ -1,6 +1,7 @@
 //! What the machine tells about itself, mostly through `/proc`.
 
 pub mod facts;
+pub mod memory;
 pub mod mounts;
 pub mod passwd;
 pub mod process;

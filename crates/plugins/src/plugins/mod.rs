@@ -2,6 +2,7 @@
 
 mod artifact;
 mod artifact_definitions;
+mod audit;
 mod batch;
 mod cat;
 mod client_delete;
@@ -46,6 +47,7 @@ mod parallelize;
 mod parse_auditd;
 mod parse_csv;
 mod parse_evtx;
+mod parse_journald;
 mod parse_jsonl;
 mod parse_lines;
 mod parse_mft;
@@ -74,8 +76,10 @@ mod unzip;
 mod uploads;
 mod user_messages;
 mod users;
+mod vad;
 mod watch_auditd;
 mod watch_csv;
+mod watch_journald;
 mod watch_jsonl;
 mod watch_monitoring;
 mod watch_syslog;
@@ -90,6 +94,7 @@ use vql::call::Plugin;
 pub const PLUGINS: &[&Plugin] = &[
     &artifact::PLUGIN,
     &artifact_definitions::PLUGIN,
+    &audit::PLUGIN,
     &batch::PLUGIN,
     &cat::PLUGIN,
     &client_delete::PLUGIN,
@@ -134,6 +139,7 @@ pub const PLUGINS: &[&Plugin] = &[
     &parse_auditd::PLUGIN,
     &parse_csv::PLUGIN,
     &parse_evtx::PLUGIN,
+    &parse_journald::PLUGIN,
     &parse_jsonl::PLUGIN,
     &parse_lines::PLUGIN,
     &parse_mft::PLUGIN,
@@ -162,8 +168,10 @@ pub const PLUGINS: &[&Plugin] = &[
     &uploads::PLUGIN,
     &user_messages::PLUGIN,
     &users::PLUGIN,
+    &vad::PLUGIN,
     &watch_auditd::PLUGIN,
     &watch_csv::PLUGIN,
+    &watch_journald::PLUGIN,
     &watch_jsonl::PLUGIN,
     &watch_monitoring::PLUGIN,
     &watch_syslog::PLUGIN,

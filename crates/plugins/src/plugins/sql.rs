@@ -5,7 +5,7 @@ use vql::call::{Arg, Category, Error, Flow, Plugin, Signature, Sink, Type};
 use vql::permission::Permission;
 
 use crate::accessor;
-use crate::sql::sqlite;
+use crate::sql::{postgres, sqlite};
 
 const DRIVER: usize = 0;
 const CONNSTRING: usize = 1;
@@ -13,6 +13,9 @@ const FILE: usize = 2;
 const ACCESSOR: usize = 3;
 const QUERY: usize = 4;
 const ARGS: usize = 5;
+
+const NO_MYSQL: &str =
+    "the driver mysql is not built: no client fits that connects only where this server may";
 
 pub const PLUGIN: Plugin = Plugin {
     signature: Signature {
@@ -24,7 +27,8 @@ pub const PLUGIN: Plugin = Plugin {
             Arg::optional(
                 "connstring",
                 Type::Str,
-                "Where the server is: postgres://user:password@host/database.",
+                "Where the server is: postgres://user:password@host/database, or host=… user=… dbname=…; sslmode is require unless \
+                 given.",
             ),
             Arg::optional("file", Type::Path, "The SQLite file."),
             Arg::optional("accessor", Type::Str, "How to read the file.").with_default("\"auto\""),
@@ -50,8 +54,11 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
             sqlite::query(args, &accessor::Target { accessor: file, path }, &query, &values, sink)
         }
         "sqlite" => Err("file is needed for the driver sqlite".into()),
-        "postgres" | "postgresql" => Err("the driver postgres is not built into this server".into()),
-        "mysql" => Err("the driver mysql is not built into this server".into()),
+        "postgres" | "postgresql" if args.has(CONNSTRING) => {
+            postgres::query(args, &args.string(CONNSTRING)?, query, &values, sink)
+        }
+        "postgres" | "postgresql" => Err("connstring is needed for the driver postgres".into()),
+        "mysql" => Err(NO_MYSQL.into()),
         other => Err(Error::new(format!("unsupported driver {other}")).into()),
     }
 }

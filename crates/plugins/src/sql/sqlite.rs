@@ -6,11 +6,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Statement, ToSql};
 use vql::args::Args;
 use vql::call::{Error, Flow, Sink};
-use vql::schema::{Name, Schema};
+use vql::schema::Schema;
 use vql::scope::Scope;
 use vql::value::{Row, Time, Value, convert};
 
 use super::database::{Database, failed};
+use super::schema_of;
 use crate::accessor::Target;
 
 /// Runs a query and pushes its rows; a file that is no database gives none.
@@ -100,17 +101,9 @@ struct Columns {
 
 impl Columns {
     fn of(statement: &Statement<'_>) -> Columns {
-        let mut schema = Schema::new();
-        let mut kinds = Vec::new();
-        for column in statement.columns() {
-            kinds.push(Kind::of(column.decl_type().unwrap_or_default()));
-            let mut name = column.name().to_owned();
-            // Two columns of one name stay two.
-            while schema.add(Name::new(&name)).is_err() {
-                name.push('_');
-            }
-        }
-        Columns { schema: schema.into(), kinds }
+        let columns = statement.columns();
+        let kinds = columns.map(|c| Kind::of(c.decl_type().unwrap_or_default())).collect();
+        Columns { schema: schema_of(statement.column_names()), kinds }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The lines of one open file, as far as it was written.
 
-use std::io::{ErrorKind, SeekFrom};
+use std::io::{self, ErrorKind, SeekFrom};
 
 use vql::call::Flow;
 
-use super::Event;
+use super::{Growing, Start};
 use crate::accessor::Content;
 use crate::text::records::trim_return;
 
@@ -14,27 +14,32 @@ const BLOCK: usize = 64 << 10;
 pub struct Stream {
     content: Box<dyn Content>,
     /// Where reading goes on.
-    pub position: u64,
+    position: u64,
     partial: Vec<u8>,
     /// Whether the rest of a line that is too long is being skipped.
     skipping: bool,
     limit: usize,
 }
 
-impl Stream {
-    pub fn new(content: Box<dyn Content>, limit: usize) -> Self {
-        Stream { content, position: 0, partial: Vec::new(), skipping: false, limit }
+impl Growing for Stream {
+    type Piece = [u8];
+
+    fn open(content: Box<dyn Content>, start: Start, size: u64, limit: usize) -> io::Result<Self> {
+        let position = if start == Start::End { size } else { 0 };
+        Ok(Stream { position, ..Stream::new(content, limit) })
     }
 
-    /// Begins at the start again.
-    pub fn rewind(&mut self) {
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn rewind(&mut self) {
         self.position = 0;
         self.partial.clear();
         self.skipping = false;
     }
 
-    /// Hands out the lines that are there. A failed read is tried again with the next look.
-    pub fn read(&mut self, each: &mut dyn FnMut(Event<'_>) -> Flow) -> Flow {
+    fn read(&mut self, each: &mut dyn FnMut(&[u8]) -> Flow) -> Flow {
         let mut block = vec![0; BLOCK];
         if self.content.seek(SeekFrom::Start(self.position)).is_err() {
             return Ok(());
@@ -52,16 +57,22 @@ impl Stream {
         }
     }
 
-    /// Nothing more will come: the last line needs no end.
-    pub fn finish(&mut self, each: &mut dyn FnMut(Event<'_>) -> Flow) -> Flow {
+    /// The last line needs no end.
+    fn finish(&mut self, each: &mut dyn FnMut(&[u8]) -> Flow) -> Flow {
         if self.partial.is_empty() || self.skipping {
             return Ok(());
         }
         let line = std::mem::take(&mut self.partial);
-        each(Event::Line(trim_return(&line)))
+        each(trim_return(&line))
+    }
+}
+
+impl Stream {
+    fn new(content: Box<dyn Content>, limit: usize) -> Self {
+        Stream { content, position: 0, partial: Vec::new(), skipping: false, limit }
     }
 
-    fn take(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(Event<'_>) -> Flow) -> Flow {
+    fn take(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(&[u8]) -> Flow) -> Flow {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (piece, rest) = (&bytes[..end], &bytes[end + 1..]);
             bytes = rest;
@@ -69,11 +80,11 @@ impl Stream {
                 continue;
             }
             if self.partial.is_empty() {
-                each(Event::Line(trim_return(&piece[..piece.len().min(self.limit)])))?;
+                each(trim_return(&piece[..piece.len().min(self.limit)]))?;
             } else {
                 self.partial.extend_from_slice(piece);
                 let line = std::mem::take(&mut self.partial);
-                each(Event::Line(trim_return(&line[..line.len().min(self.limit)])))?;
+                each(trim_return(&line[..line.len().min(self.limit)]))?;
             }
         }
         if self.skipping {
@@ -83,7 +94,7 @@ impl Stream {
         if self.partial.len() > self.limit {
             self.skipping = true;
             let line = std::mem::take(&mut self.partial);
-            each(Event::Line(&line[..self.limit]))?;
+            each(&line[..self.limit])?;
         }
         Ok(())
     }
@@ -102,10 +113,8 @@ mod tests {
         let mut feed = |stream: &mut Stream, bytes: &[u8]| {
             let mut new = Vec::new();
             stream
-                .take(bytes, &mut |event| {
-                    if let Event::Line(line) = event {
-                        new.push(String::from_utf8_lossy(line).into_owned());
-                    }
+                .take(bytes, &mut |line| {
+                    new.push(String::from_utf8_lossy(line).into_owned());
                     Ok(())
                 })
                 .unwrap();

@@ -1,6 +1,9 @@
 //! The log of the Linux audit daemon: `type=SYSCALL msg=audit(1364481363.243:24287): arch=c000003e syscall=2 …`.
 //!
-//! Several lines, its records, make up one event: they share the time and the number in `msg`.
+//! Several lines, its records, make up one event: they share the time and the number in `msg`. The kernel hands out the same
+//! records through a socket, with a number instead of the name of their type.
+
+mod names;
 
 use std::collections::VecDeque;
 
@@ -33,6 +36,10 @@ const MAX_RECORDS: usize = 1000;
 /// Events that may be open at a time: records of different events are mixed.
 const MAX_OPEN: usize = 64;
 
+/// Bytes of the header of a message, and the least number of a record type: those below are about the socket.
+const NETLINK_HEADER: usize = 16;
+const FIRST_RECORD: u16 = 1005;
+
 /// Fields whose value is text, written as hexadecimal digits when it holds spaces or quotes.
 const ENCODED: &[&str] = &[
     "acct",
@@ -60,18 +67,26 @@ impl Record {
         let start = line.windows(5).position(|w| w == b"type=")?;
         let line = &line[start..];
         let (kind, rest) = split_once(&line[5..], b' ')?;
-        let stamp = rest.strip_prefix(b"msg=audit(")?;
+        Record::with_kind(String::from_utf8_lossy(kind).into_owned(), rest.strip_prefix(b"msg=")?)
+    }
+
+    /// Reads a message of the kernel's audit socket; `None` if it is no record.
+    pub fn from_netlink(message: &[u8]) -> Option<Record> {
+        let (head, text) = message.split_first_chunk::<NETLINK_HEADER>()?;
+        // The length in the header does not count the header on some kernels; a datagram is one message.
+        let kind = u16::from_ne_bytes([head[4], head[5]]);
+        let end = text.iter().rposition(|c| !matches!(c, 0 | b'\n')).map_or(0, |at| at + 1);
+        (kind >= FIRST_RECORD).then(|| Record::with_kind(names::name(kind), &text[..end]))?
+    }
+
+    fn with_kind(kind: String, text: &[u8]) -> Option<Record> {
+        let stamp = text.strip_prefix(b"audit(")?;
         let (stamp, rest) = split_once(stamp, b')')?;
         let stamp = str::from_utf8(stamp).ok()?;
         let (time, sequence) = stamp.rsplit_once(':')?;
         let (seconds, millis) = time.split_once('.').unwrap_or((time, "0"));
         let millis = seconds.parse::<i64>().ok()?.checked_mul(1000)?.checked_add(millis.parse().ok()?)?;
-        let mut record = Record {
-            kind: String::from_utf8_lossy(kind).into_owned(),
-            millis,
-            sequence: sequence.parse().ok()?,
-            fields: Vec::new(),
-        };
+        let mut record = Record { kind, millis, sequence: sequence.parse().ok()?, fields: Vec::new() };
         record.read_fields(rest.strip_prefix(b":").unwrap_or(rest));
         Some(record)
     }
@@ -228,6 +243,24 @@ mod tests {
         assert_eq!(fields(line), wanted);
         for line in ["", "type=", "type=X", "type=X msg=audit(", "type=X msg=audit(a:b): x=1", "nonsense"] {
             assert_eq!(Record::parse(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn messages_of_the_kernel() {
+        // What Linux 6.18 sent to a reader when another program said something (audit_log_user_avc_message).
+        let text = "audit(1795346418.071:2): pid=29255 uid=0 auid=4294967295 ses=4294967295 \
+                    msg='harrier test op=login acct=\"root\" res=success'";
+        let head = [(text.len() as u32).to_ne_bytes(), 1107_u32.to_ne_bytes(), [0; 4], [0; 4]].concat();
+        let message = [&head, text.as_bytes()].concat();
+        let record = Record::from_netlink(&message).unwrap();
+        let line = format!("type=USER_AVC msg={}", text);
+        assert_eq!(record, Record::parse(line.as_bytes()).unwrap());
+        assert_eq!(record.fields.last().unwrap(), &("res".to_owned(), b"success".to_vec()));
+        // An acknowledgement, and what is too short.
+        let reply = [&36_u32.to_ne_bytes()[..], &2_u16.to_ne_bytes(), &[0; 30]].concat();
+        for message in [&reply[..], &message[..15], &message[..20], &[]] {
+            assert_eq!(Record::from_netlink(message), None);
         }
     }
 
