@@ -11,6 +11,7 @@ use store::fleet::{campaign, user};
 use crate::agent::Agents;
 use crate::error::Result;
 use crate::live::Live;
+use crate::live::sockjs::Sessions;
 use crate::settings::Settings;
 
 /// How often jobs that tidy up run.
@@ -22,6 +23,7 @@ pub struct Fleet {
     pub settings: Settings,
     pub agents: Agents,
     pub live: Live,
+    pub sockjs: Sessions,
     is_set_up: AtomicBool,
 }
 
@@ -30,7 +32,14 @@ impl Fleet {
     pub async fn open(db: Db, settings: Settings) -> Result<Arc<Self>> {
         db.write(campaign::complete_all).await?;
         let agents = Agents::new(&settings)?;
-        Ok(Arc::new(Self { db, settings, agents, live: Live::default(), is_set_up: AtomicBool::new(false) }))
+        Ok(Arc::new(Self {
+            db,
+            settings,
+            agents,
+            live: Live::default(),
+            sockjs: Sessions::default(),
+            is_set_up: AtomicBool::new(false),
+        }))
     }
 
     /// Whether there is a user. Once there is, there always will be.

@@ -37,7 +37,6 @@ const WITHOUT_EXAMPLE: &[&str] = &[
     // These need the event queues of a server: tests/event_queues.rs.
     "delete_events",
     "monitoring",
-    "watch_monitoring",
     "audit",                   // never ends: tests/audit.rs
     "watch_auditd",            // never ends: tests/watching.rs
     "watch_csv",               // never ends: tests/watching.rs

@@ -22,6 +22,7 @@ mod begin;
 mod campaign_state;
 mod converse;
 mod message;
+pub mod sockjs;
 mod websocket;
 
 pub use begin::{Asked, Wanted, begin};
@@ -36,6 +37,7 @@ pub fn router() -> Router<Arc<Fleet>> {
     ["v1", "2022-04", "latest"].into_iter().fold(Router::new(), |router, version| {
         let path = |name: &str| format!("/api/{version}/fleet/results/{name}");
         router
+            .merge(sockjs::router(&format!("/api/{version}/fleet/results")))
             .route(&path("websocket"), any(websocket::upgrade))
             .route(&path("websockets"), any(websocket::upgrade))
     })

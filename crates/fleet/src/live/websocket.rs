@@ -13,7 +13,7 @@ use super::converse::converse;
 use crate::server::Fleet;
 
 /// The most bytes of a message of a client.
-const MAX_MESSAGE: usize = 64 << 10;
+pub const MAX_MESSAGE: usize = 64 << 10;
 /// Messages to the client that wait in memory.
 const WAITING: usize = 16;
 /// A sign of life every so often.

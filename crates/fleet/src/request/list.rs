@@ -45,7 +45,8 @@ impl ListQuery {
     }
 }
 
-fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+/// Names and values of a query string or form, decoded.
+pub fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
