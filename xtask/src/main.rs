@@ -1,5 +1,6 @@
 //! The project's tasks: `cargo xtask TASK`. Every task lives in one file of `tasks/`; this file only picks it.
 
+mod postgres;
 mod shell;
 mod tasks;
 

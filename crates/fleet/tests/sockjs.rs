@@ -71,7 +71,9 @@ async fn a_conversation_over_polling() {
     let frame = poll(&user, "s9").await;
     let messages: Vec<String> = serde_json::from_str(frame.strip_prefix('a').unwrap()).unwrap();
     assert!(messages[0].starts_with(r#"{"type":"totals","data":{"count":1,"online":"#), "{frame}");
-    for (body, reason) in [("", "Payload expected."), ("[\"x", "Broken JSON encoding."), ("{}", "Broken JSON encoding.")] {
+    for (body, reason) in
+        [("", "Payload expected."), ("[\"x", "Broken JSON encoding."), ("{}", "Broken JSON encoding.")]
+    {
         let path = format!("http://{}{P}/000/s9/xhr_send", server.address);
         let response = reqwest::Client::new().post(path).body(body).send().await.unwrap();
         assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (500, reason));
@@ -165,5 +167,8 @@ async fn streams_begin_with_their_preludes() {
     assert_eq!(begin(Method::POST, "a/xhr_streaming", 2051).await, "h".repeat(2048) + "\no\n");
     assert_eq!(begin(Method::GET, "b/eventsource", 11).await, "\r\ndata: o\r\n\r\n");
     let page = begin(Method::GET, "c/htmlfile?c=cb", 1040).await;
-    assert!(page.contains("var c = parent.cb;") && page.ends_with("<script>\np(\"o\");\n</script>\r\n"), "{page}");
+    assert!(
+        page.contains("var c = parent.cb;") && page.ends_with("<script>\np(\"o\");\n</script>\r\n"),
+        "{page}"
+    );
 }

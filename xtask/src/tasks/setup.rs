@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::Task;
+use crate::postgres;
 use crate::shell::{Result, command, output, root, run, target, works};
 
 pub const TASK: Task = Task {
@@ -12,7 +13,8 @@ pub const TASK: Task = Task {
     summary: "Install what building and testing need; instant when nothing is missing.",
     help: "
 Installs, when missing:
-  - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv)
+  - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
+    a PostgreSQL server (postgresql), which only runs while tests do
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
 
@@ -23,6 +25,7 @@ what to install and stops.",
         compiler()?;
         clients()?;
         node()?;
+        database()?;
         eprintln!("set-up is complete");
         Ok(())
     },
@@ -43,6 +46,21 @@ const PYTHON: Need = Need {
     probe: ("python3", &["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"]),
     packages: &["python3", "python3-venv"],
 };
+
+/// The database server that tests start; nothing of it runs otherwise.
+pub fn database() -> Result {
+    if postgres::is_installed() {
+        return Ok(());
+    }
+    let packages = ["postgresql"];
+    eprintln!("PostgreSQL is missing: installing {}", packages.join(" "));
+    install(&packages)?;
+    if postgres::is_installed() {
+        Ok(())
+    } else {
+        Err("PostgreSQL is still missing after installing it".into())
+    }
+}
 
 /// What a build needs.
 pub fn compiler() -> Result {
@@ -111,10 +129,7 @@ fn provide(need: &Need) -> Result {
         ));
     }
     eprintln!("{} is missing: installing {packages}", need.what);
-    apt(&["update", "--quiet"])?;
-    let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    args.extend(need.packages);
-    apt(&args)?;
+    install(need.packages)?;
     if works(need.probe.0, need.probe.1) {
         return Ok(());
     }
@@ -122,6 +137,13 @@ fn provide(need: &Need) -> Result {
         "{} still does not work after installing {packages}; an older one may come first in PATH",
         need.what
     ))
+}
+
+fn install(packages: &[&str]) -> Result {
+    apt(&["update", "--quiet"])?;
+    let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    args.extend(packages);
+    apt(&args)
 }
 
 fn apt(args: &[&str]) -> Result {

@@ -1,6 +1,7 @@
 //! `test`: every test there is.
 
 use super::{Task, setup};
+use crate::postgres::Postgres;
 use crate::shell::{Result, cargo, command, root, run, target};
 
 pub const TASK: Task = Task {
@@ -8,7 +9,8 @@ pub const TASK: Task = Task {
     usage: "test [rust|clients] [ARGUMENT…]",
     summary: "Run every test: the Rust ones, then real clients against the built server.",
     help: "
-Without arguments: sets up, then `cargo test --workspace`, then the client tests of tests/clients.
+Without arguments: sets up, then `cargo test --workspace`, then the fleet server's tests on PostgreSQL, then the client
+tests of tests/clients.
 
   cargo xtask test rust ARG…      only the Rust tests; ARG… goes to `cargo test --workspace`
   cargo xtask test clients WORD…  only the client tests whose name contains one of the words
@@ -17,6 +19,7 @@ Without arguments: sets up, then `cargo test --workspace`, then the client tests
         [] => all(),
         [part, rest @ ..] if part == "rust" => {
             setup::compiler()?;
+            setup::database()?;
             rust(rest)
         }
         [part, rest @ ..] if part == "clients" => {
@@ -33,12 +36,21 @@ pub fn all() -> Result {
     // Before the long part, so that a missing package shows at once.
     setup::clients()?;
     setup::node()?;
+    setup::database()?;
     rust(&[])?;
     clients(&[])
 }
 
 fn rust(args: &[String]) -> Result {
-    run(cargo(&["test", "--workspace"]).args(args))
+    let postgres = Postgres::start()?;
+    let address = postgres.address();
+    run(cargo(&["test", "--workspace"]).args(args).env("HARRIER_TEST_POSTGRES", &address))?;
+    if !args.is_empty() {
+        return Ok(());
+    }
+    // Everything that the API promises holds on either database.
+    let mut again = cargo(&["test", "--package", "fleet", "--tests"]);
+    run(again.env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_TEST_BACKEND", "postgres"))
 }
 
 fn clients(words: &[String]) -> Result {

@@ -72,7 +72,7 @@ impl Server {
     /// The same with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
+        let db = Db::open(&location(dir.path()).await).await.unwrap();
         let mut settings = Settings::in_dir(dir.path().to_owned());
         change(&mut settings);
         let fleet = Fleet::open(db, settings).await.unwrap();
@@ -144,6 +144,26 @@ impl Server {
         let secret = self.admin.get("spec/enroll_secret").await.ok()["spec"]["secrets"][0]["secret"].clone();
         Agent::enrol(self, name, secret.as_str().unwrap()).await
     }
+}
+
+/// Where the database of a test is.
+async fn location(dir: &std::path::Path) -> Location {
+    let server = std::env::var("HARRIER_TEST_POSTGRES").ok();
+    match server.filter(|_| std::env::var("HARRIER_TEST_BACKEND").is_ok_and(|backend| backend == "postgres"))
+    {
+        Some(server) => Location::Postgres(new_database(&server).await),
+        None => Location::Sqlite(dir.join("harrier.db")),
+    }
+}
+
+/// Makes a database on a PostgreSQL server; gives its address.
+async fn new_database(server: &str) -> String {
+    let name = format!("harrier_{:016x}", getrandom::u64().unwrap());
+    let admin = format!("{server} dbname=postgres");
+    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    format!("{server} dbname={name}")
 }
 
 fn http() -> Client {
