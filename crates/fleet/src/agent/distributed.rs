@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -28,8 +28,6 @@ const LABEL: &str = "fleet_label_query_";
 const POLICY: &str = "fleet_policy_query_";
 const LIVE: &str = "fleet_distributed_query_";
 
-/// A question that was asked is not asked again for that long.
-const IN_FLIGHT: Duration = Duration::from_secs(90);
 /// How fast an agent should come back while nothing is known of its host, in seconds.
 const ACCELERATE: u32 = 10;
 /// What an agent without work is answered.
@@ -80,11 +78,10 @@ fn ask_what_is_due(fleet: &Fleet, agent: &Agent, work: &Arc<Work>, questions: &m
             fleet.agents.jitter(host.id, seconds * u64::from(fleet.settings.max_jitter_percent) / 100 + 1);
         host.refetch_requested || last.plus_seconds((seconds + late) as i64) <= now
     };
-    let in_flight = |asked: Option<Instant>| asked.is_some_and(|at| at.elapsed() < IN_FLIGHT);
     // Without a platform only part of the questions can be asked; the rest follows at once.
     let incomplete = host.platform.is_empty() || host.hostname.is_empty();
     if (due(host.detail_updated_at, fleet.settings.detail_interval) || incomplete)
-        && !in_flight(asked.details)
+        && !asked.details.is_in_flight()
     {
         details::ask(work, host, &mut |name, sql, discovery| {
             questions.ask_if(format!("{DETAIL}{name}"), sql, discovery);
@@ -92,20 +89,16 @@ fn ask_what_is_due(fleet: &Fleet, agent: &Agent, work: &Arc<Work>, questions: &m
         for (name, sql) in &work.additional {
             questions.ask(format!("{ADDITIONAL}{name}"), sql);
         }
-        asked.details = Some(Instant::now());
+        asked.details.ask(work);
     }
-    if due(host.label_updated_at, fleet.settings.label_interval)
-        && !in_flight(asked.labels.as_ref().map(|a| a.0))
-    {
+    if due(host.label_updated_at, fleet.settings.label_interval) && !asked.labels.is_in_flight() {
         work.labels_of(host).for_each(|label| questions.ask(format!("{LABEL}{}", label.id), &label.query));
-        asked.labels = Some((Instant::now(), work.clone()));
+        asked.labels.ask(work);
     }
-    if due(host.policy_updated_at, fleet.settings.policy_interval)
-        && !in_flight(asked.policies.as_ref().map(|a| a.0))
-    {
+    if due(host.policy_updated_at, fleet.settings.policy_interval) && !asked.policies.is_in_flight() {
         work.policies_of(host)
             .for_each(|policy| questions.ask(format!("{POLICY}{}", policy.id), &policy.query));
-        asked.policies = Some((Instant::now(), work.clone()));
+        asked.policies.ask(work);
     }
     if incomplete && !questions.queries.is_empty() {
         questions.accelerate = Some(ACCELERATE);
@@ -120,8 +113,6 @@ pub struct Given {
     statuses: BTreeMap<String, Json>,
     #[serde(default)]
     messages: BTreeMap<String, Json>,
-    #[serde(default)]
-    stats: BTreeMap<String, Json>,
 }
 
 /// The answer to one question.
@@ -190,23 +181,28 @@ pub async fn write(State(fleet): State<Arc<Fleet>>, node: Node<Given>) -> Answer
             labels: sorted.labels,
             policies: sorted.policies,
         };
+        let answered = [stored.has_details, stored.labels.is_some(), stored.policies.is_some()];
         let changes_config = stored.labels.is_some() || stored.has_details;
         let host = fleet.db.write(move |tx| stored.save(tx, id)).await?;
         let mut state = agent.state.lock();
         if changes_config {
             state.config = None;
         }
-        if stored_details(&state.host, &host) {
-            state.asked.details = None;
-        }
+        note_answers(&mut state, answered);
         state.host = Arc::new(host);
     }
     Ok(json(StatusCode::OK, "{}"))
 }
 
-/// Whether details arrived, so that the next ones may be asked for.
-fn stored_details(before: &Host, after: &Host) -> bool {
-    before.detail_updated_at != after.detail_updated_at
+/// What was answered (details, labels, policies) may be asked again when it is due.
+fn note_answers(state: &mut AgentState, answered: [bool; 3]) {
+    let asked = &mut state.asked;
+    let questions = [&mut asked.details, &mut asked.labels, &mut asked.policies];
+    for (question, is_answered) in questions.into_iter().zip(answered) {
+        if is_answered {
+            question.answered();
+        }
+    }
 }
 
 /// Takes the answers apart. What was not asked is left out, and counted.
@@ -216,7 +212,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
     for (name, reply) in given.into_replies() {
         let id = |prefix: &str| name.strip_prefix(prefix).and_then(|id| id.parse::<u32>().ok());
         if let Some(detail) = name.strip_prefix(DETAIL) {
-            if state.asked.details.is_none() {
+            if state.asked.details.of.is_none() {
                 refuse("details not asked");
                 continue;
             }
@@ -225,7 +221,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
                 details::ingest(detail, reply.rows, &mut sorted.details);
             }
         } else if let Some(additional) = name.strip_prefix(ADDITIONAL) {
-            if state.asked.details.is_none() {
+            if state.asked.details.of.is_none() {
                 refuse("details not asked");
                 continue;
             }
@@ -233,8 +229,8 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
                 if reply.failed { Json::Null } else { serde_json::to_value(&reply.rows).unwrap_or_default() };
             sorted.additional.get_or_insert_default().insert(additional.to_owned(), rows);
         } else if let Some(id) = id(LABEL) {
-            match &state.asked.labels {
-                Some((_, work)) if work.labels_of(&state.host).any(|label| label.id == id) => {
+            match &state.asked.labels.of {
+                Some(work) if work.labels_of(&state.host).any(|label| label.id == id) => {
                     // A query that failed says nothing about membership.
                     let results = sorted.labels.get_or_insert_default();
                     if !reply.failed {
@@ -244,8 +240,8 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
                 _ => refuse("label not asked"),
             }
         } else if let Some(id) = id(POLICY) {
-            match &state.asked.policies {
-                Some((_, work)) if work.policies_of(&state.host).any(|policy| policy.id == id) => {
+            match &state.asked.policies.of {
+                Some(work) if work.policies_of(&state.host).any(|policy| policy.id == id) => {
                     let passes = (!reply.failed).then_some(!reply.rows.is_empty());
                     sorted.policies.get_or_insert_default().push((id, passes));
                 }
@@ -264,7 +260,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
 /// What is written down of an answer.
 struct Stored {
     facts: Facts,
-    more: details::More,
+    more: host::More,
     has_details: bool,
     additional: Option<String>,
     labels: Option<Vec<(u32, bool)>>,
@@ -275,7 +271,7 @@ impl Stored {
     fn save(&self, tx: &mut Tx<'_>, id: u32) -> Outcome<Host> {
         if self.has_details {
             host::save_facts(tx, id, &self.facts, true)?;
-            self.more.save(tx, id)?;
+            host::save_more(tx, id, &self.more)?;
         }
         if let Some(additional) = &self.additional {
             host::save_additional(tx, id, additional)?;

@@ -16,6 +16,8 @@ use crate::error::Result;
 
 /// After that long everything is read again: another process may have changed it.
 const MAX_AGE: Duration = Duration::from_secs(30);
+/// A question that was asked is not asked again for that long.
+const IN_FLIGHT: Duration = Duration::from_secs(90);
 
 /// What hosts are asked at present.
 #[derive(Debug)]
@@ -87,7 +89,33 @@ impl WorkCache {
 /// What an agent was asked: it may answer that and nothing else. Answers may come late, so nothing is taken back.
 #[derive(Debug, Default)]
 pub struct Asked {
-    pub details: Option<Instant>,
-    pub labels: Option<(Instant, Arc<Work>)>,
-    pub policies: Option<(Instant, Arc<Work>)>,
+    pub details: Question,
+    pub labels: Question,
+    pub policies: Question,
+}
+
+/// One kind of question.
+#[derive(Debug, Default)]
+pub struct Question {
+    /// While no answer has come.
+    sent: Option<Instant>,
+    /// What was asked, once anything was.
+    pub of: Option<Arc<Work>>,
+}
+
+impl Question {
+    /// Notes that it is asked.
+    pub fn ask(&mut self, work: &Arc<Work>) {
+        *self = Self { sent: Some(Instant::now()), of: Some(work.clone()) };
+    }
+
+    /// Notes an answer: it may be asked again whenever it is due.
+    pub fn answered(&mut self) {
+        self.sent = None;
+    }
+
+    /// Whether it was asked a moment ago and the agent is at it.
+    pub fn is_in_flight(&self) -> bool {
+        self.sent.is_some_and(|at| at.elapsed() < IN_FLIGHT)
+    }
 }

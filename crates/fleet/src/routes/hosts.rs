@@ -67,5 +67,6 @@ async fn show(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Re
 async fn refetch(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<Empty>> {
     find(&fleet, &viewer, id).await?;
     fleet.db.write(move |tx| host::request_refetch(tx, id)).await?;
+    fleet.agents.refresh(&fleet.db, id).await?;
     Ok(DONE)
 }

@@ -10,10 +10,12 @@ use crate::params;
 
 mod enrol;
 mod ingest;
+mod more;
 mod status;
 
 pub use enrol::{Enrolment, enrol};
 pub use ingest::{Facts, label_results, policy_results, save_additional, save_facts, seen};
+pub use more::{HostUser, Inventory, Mdm, More, ScheduledStats, Software, save_more};
 pub use status::{Counts, Status, status};
 
 /// A host as on the wire, as far as its own row tells.

@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
-use store::db::Tx;
-use store::fleet::Outcome;
-use store::fleet::host::{Facts, Host};
+use store::fleet::host::{Facts, Host, More};
 
 use super::work::Work;
 
 mod disk_space_unix;
 mod disk_space_windows;
+mod google_chrome_profiles;
+mod mdm;
+mod munki_info;
 mod network_interface;
 mod os_version;
 mod osquery_flags;
 mod osquery_info;
+mod scheduled_query_stats;
+mod software;
 mod system_info;
 mod uptime;
+mod users;
 
 /// A row of an agent: everything is text.
 pub type Row = BTreeMap<String, String>;
@@ -40,12 +44,26 @@ pub struct Detail {
 pub const DETAILS: &[&Detail] = &[
     &disk_space_unix::DETAIL,
     &disk_space_windows::DETAIL,
+    &google_chrome_profiles::DETAIL,
+    &mdm::DETAIL,
+    &munki_info::DETAIL,
     &network_interface::DETAIL,
     &os_version::DETAIL,
     &osquery_flags::DETAIL,
     &osquery_info::DETAIL,
+    &scheduled_query_stats::DETAIL,
+    &software::browsers::CHROME,
+    &software::browsers::FIREFOX,
+    &software::browsers::SAFARI,
+    &software::linux::NPM,
+    &software::linux::PACKAGES,
+    &software::linux::PORTAGE,
+    &software::linux::PYTHON,
+    &software::macos::APPS,
+    &software::windows::PROGRAMS,
     &system_info::DETAIL,
     &uptime::DETAIL,
+    &users::DETAIL,
 ];
 
 /// Every agent has the table.
@@ -57,16 +75,6 @@ const EVERYWHERE: &[&str] = &[];
 pub struct Ingest {
     pub facts: Facts,
     pub more: More,
-}
-
-/// What does not go into the row of the host.
-#[derive(Debug, Default)]
-pub struct More {}
-
-impl More {
-    pub fn save(&self, _tx: &mut Tx<'_>, _host: u32) -> Outcome<()> {
-        Ok(())
-    }
 }
 
 /// Whether everybody wants it.
