@@ -64,6 +64,12 @@ class Server:
                 self.address, self.fleet_url = listen["api"], listen.get("fleet")
             time.sleep(0.02)
 
+    def restart(self):
+        """Starts again on the same data after the process has ended."""
+        (self.data / "run/listen.json").unlink(missing_ok=True)
+        self.address = self.fleet_url = None
+        self.start()
+
     def stop(self):
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()

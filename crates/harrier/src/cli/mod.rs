@@ -2,6 +2,7 @@
 
 mod api_client;
 mod artifacts;
+mod backup;
 mod check;
 mod config;
 mod fmt;
@@ -45,6 +46,8 @@ enum Command {
     Query(query::Args),
     #[command(subcommand)]
     Artifacts(artifacts::Command),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Fmt(fmt::Args),
     Check(check::Args),
     /// Print the version.
@@ -63,6 +66,8 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command, cli.config),
         Command::Query(args) => query::run(args),
         Command::Artifacts(command) => artifacts::run(command),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Version => {
