@@ -85,7 +85,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 
 /// The path of a file on its volume.
 pub(super) fn path(prefix: Option<&OsPath>, components: &[String]) -> Value {
-    let mut path = prefix.map_or_else(Vec::new, |p| p.components.clone());
+    let mut path = prefix.map_or_else(Vec::new, |p| p.components.to_vec());
     path.extend(components.iter().map(|c| Text::from(c.as_str())));
     Value::Path(Arc::new(OsPath::new(PathKind::Windows, path)))
 }
