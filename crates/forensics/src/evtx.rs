@@ -102,7 +102,7 @@ enum Place {
     /// Only some providers qualify the number of an event; it is found in the same place all the same.
     EventId,
     TimeCreated,
-    SystemTime,
+    When,
     Other,
 }
 
@@ -113,7 +113,7 @@ impl Place {
             (Place::Event, "System") => Place::System,
             (Place::System, "EventID") => Place::EventId,
             (Place::System, "TimeCreated") => Place::TimeCreated,
-            (Place::TimeCreated, "SystemTime") => Place::SystemTime,
+            (Place::TimeCreated, "SystemTime") => Place::When,
             _ => Place::Other,
         }
     }
@@ -250,7 +250,7 @@ impl<'de, B: Build> Visitor<'de> for Shape<'_, B> {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> std::result::Result<B::Value, E> {
-        let seconds = (self.place == Place::SystemTime).then(|| seconds(value)).flatten();
+        let seconds = (self.place == Place::When).then(|| seconds(value)).flatten();
         match seconds {
             Some(seconds) => self.plain(|build| build.float(seconds)),
             None => self.plain(|build| build.text(value)),

@@ -72,12 +72,12 @@ pub const PLUGIN: Plugin = Plugin {
 };
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
-    let mut cells = Cells::new(args.path(PREFIX)?);
+    let (columns, mut cells) = (args.columns(), Cells::new(args.path(PREFIX)?));
     let start = args.int(START, 0)?.max(0) as u64;
     evidence::each(args, FILENAME, ACCESSOR, |_, file| {
         let (mut flow, mut row): (Flow, Row) = (Ok(()), Row::default());
         mft::files(file, start, |file| {
-            row.schema = args.columns();
+            row.schema = columns.clone();
             cells.fill(&file, &mut row.cells);
             flow = args.scope.tick().and_then(|()| sink.row(&mut row));
             flow.is_ok()
