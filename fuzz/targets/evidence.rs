@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
         count < MOST
     };
     match choice % 9 {
-        0 => drop(evtx::records(Cursor::new(bytes), |_| more())),
+        0 => drop(evtx::records(Cursor::new(bytes), &mut Parts, |_| more())),
         1 => drop(mft::files(Cursor::new(bytes), 0, |_| more())),
         2 => drop(usn::changes(&mut Cursor::new(bytes), 0, |_| more())),
         3 => drop(prefetch::parse(&mut Cursor::new(bytes))),
@@ -48,6 +48,24 @@ fuzz_target!(|input: &[u8]| {
         }
     }
 });
+
+/// Events of which nothing is kept but that keys and values are as many.
+struct Parts;
+
+impl evtx::Build for Parts {
+    type Value = ();
+
+    fn null(&mut self) {}
+    fn bool(&mut self, _value: bool) {}
+    fn int(&mut self, _value: i64) {}
+    fn uint(&mut self, _value: u64) {}
+    fn float(&mut self, _value: f64) {}
+    fn text(&mut self, _value: &str) {}
+    fn list(&mut self, _items: Vec<()>) {}
+    fn map(&mut self, keys: evtx::Keys<'_>, values: Vec<()>) {
+        assert_eq!(keys.count(), values.len());
+    }
+}
 
 fn walk(key: Key<'_>, depth: usize, left: &mut usize) {
     for value in key.values() {

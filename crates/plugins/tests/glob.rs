@@ -194,3 +194,19 @@ fn reading_ahead_changes_nothing() {
     let few = rows_with("SELECT OSPath AS P FROM glob(globs='/**', root=R) LIMIT 300", "R", root);
     assert!(wanted.starts_with(few.trim_end_matches(']')));
 }
+
+#[test]
+fn more_than_is_read_ahead_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..30 {
+        let inner = dir.path().join(format!("a/d{i:02}/e"));
+        fs::create_dir_all(&inner).unwrap();
+        for k in 0..800 {
+            File::create(inner.join(format!("{k:03}"))).unwrap();
+        }
+    }
+    let mut wanted = Vec::new();
+    expected(dir.path(), "", &mut wanted);
+    assert_eq!(wanted.len(), 1 + 30 * 802);
+    assert!(found(dir.path(), "globs='/**'") == wanted, "other files are found, or in another order");
+}

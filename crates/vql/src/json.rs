@@ -85,7 +85,11 @@ impl<'a> Writer<'a> {
                 time::write_rfc3339(*t, self.options.zone.as_ref(), self.out);
                 self.out.push(b'"');
             }
-            Value::Path(p) => write_string(&p.text(), self.out),
+            Value::Path(p) => {
+                self.out.push(b'"');
+                p.pieces(&mut |piece| write_escaped(piece, self.out));
+                self.out.push(b'"');
+            }
             Value::List(_) | Value::Rows(_) | Value::Dict(_) | Value::Object(_) => self.nested(value),
         }
     }
@@ -206,6 +210,11 @@ const ESCAPES: [u8; 256] = {
 pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
+    write_escaped(text, out);
+    out.push(b'"');
+}
+
+fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     let plain = plain_prefix(text);
     out.extend_from_slice(&text[..plain]);
     if plain < text.len() {
@@ -214,7 +223,6 @@ pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
             chunk.invalid().iter().for_each(|_| out.extend_from_slice(b"\\ufffd"));
         }
     }
-    out.push(b'"');
 }
 
 /// How many bytes at the front stand for themselves: ASCII that needs no escape, looked at eight at a time.

@@ -3,7 +3,11 @@
 //! How text is split into components and joined again depends on the kind of path. A path inside a container (an
 //! archive, a raw device) has a delegate: the accessor and the path of the container.
 
+mod components;
+
 use std::sync::{Arc, OnceLock};
+
+pub use components::{Components, Folder};
 
 use crate::call::Error;
 use crate::codec;
@@ -63,6 +67,14 @@ impl PathKind {
         !matches!(self, PathKind::Linux)
     }
 
+    /// Whether a component is quoted, unless it is a device.
+    fn must_quote(self, component: &[u8]) -> bool {
+        self.quotes()
+            && (component.iter().any(|c| self.is_separator(*c))
+                || component.starts_with(b"\"")
+                || *component == *b".")
+    }
+
     fn is_separator(self, c: u8) -> bool {
         match self {
             PathKind::Linux | PathKind::Zip => c == b'/',
@@ -88,7 +100,7 @@ pub struct Delegate {
 /// A path split into components, with its syntax, its accessor and, inside containers, its delegate.
 #[derive(Clone, Debug, Default)]
 pub struct OsPath {
-    pub components: Vec<Text>,
+    pub components: Components,
     pub kind: PathKind,
     /// The accessor that gave the path; empty when it is not known.
     pub accessor: Text,
@@ -107,7 +119,7 @@ impl Eq for OsPath {}
 impl OsPath {
     /// A path of these components.
     pub fn new(kind: PathKind, components: Vec<Text>) -> Self {
-        OsPath { components, kind, ..OsPath::default() }
+        OsPath { components: components.into(), kind, ..OsPath::default() }
     }
 
     /// The path as the accessor of that name gives it.
@@ -160,7 +172,7 @@ impl OsPath {
             return None;
         }
         let components = match path {
-            Some(Value::Path(p)) => p.components.clone(),
+            Some(Value::Path(p)) => p.components.to_vec(),
             Some(v) => split(kind, &to_text_arg(v)),
             None => Vec::new(),
         };
@@ -172,7 +184,7 @@ impl OsPath {
     /// The same kind of path with other components.
     pub fn with_components(&self, components: Vec<Text>) -> Self {
         OsPath {
-            components,
+            components: components.into(),
             kind: self.kind,
             accessor: self.accessor.clone(),
             delegate: self.delegate.clone(),
@@ -182,7 +194,7 @@ impl OsPath {
 
     /// The path with further components.
     pub fn append_components(&self, more: &[Text]) -> Self {
-        self.with_components([&self.components, more].concat())
+        self.with_components([&*self.components, more].concat())
     }
 
     /// The path with one more component.
@@ -198,7 +210,7 @@ impl OsPath {
 
     /// The last component; empty for a root.
     pub fn basename(&self) -> Text {
-        self.components.last().cloned().unwrap_or_default()
+        self.components.name().cloned().unwrap_or_default()
     }
 
     /// The text of the path; with a delegate, the JSON text of its pathspec.
@@ -216,12 +228,27 @@ impl OsPath {
 
     /// Appends [`OsPath::text`].
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.text());
+        self.pieces(&mut |piece| out.extend_from_slice(piece));
+    }
+
+    /// Hands out [`OsPath::text`] in pieces, none of which ends within a character. Nothing is kept for the next time.
+    pub fn pieces(&self, each: &mut dyn FnMut(&[u8])) {
+        let simple = self.delegate.is_none().then(|| self.components.pieces(self.kind)).flatten();
+        match (self.text.get(), simple) {
+            (None, Some((above, name))) => {
+                each(above);
+                each(name);
+            }
+            _ => each(&self.text()),
+        }
     }
 
     /// The text of the components alone.
     pub fn path(&self) -> Text {
         let kind = self.kind;
+        if let Some((above, name)) = self.components.pieces(kind) {
+            return [above, name].concat().into();
+        }
         let mut out = Vec::with_capacity(self.components.iter().map(|c| c.len() + 1).sum::<usize>() + 1);
         let rooted = kind.separator() == b'/';
         if rooted && self.components.is_empty() {
@@ -232,10 +259,7 @@ impl OsPath {
                 out.push(kind.separator());
             }
             let is_device = i == 0 && device_len(kind, component) == Some(component.len());
-            let needs_quotes = component.iter().any(|c| kind.is_separator(*c))
-                || component.starts_with(b"\"")
-                || **component == *b".";
-            if kind.quotes() && needs_quotes && !is_device {
+            if kind.must_quote(component) && !is_device {
                 quote(component, &mut out);
             } else {
                 out.extend_from_slice(component);
@@ -290,7 +314,7 @@ impl OsPath {
         bytes(self.kind.name().as_bytes());
         bytes(&self.accessor);
         let delegate = self.delegate.iter().flat_map(|d| [&d.accessor, &d.path]);
-        let parts: Vec<&Text> = delegate.chain(&self.components).collect();
+        let parts: Vec<&Text> = delegate.chain(&*self.components).collect();
         bytes(if self.delegate.is_some() { b"d" } else { b"" });
         codec::length(parts.len(), out);
         for part in parts {
@@ -315,7 +339,7 @@ impl OsPath {
                 path: container.next().unwrap_or_default(),
             }
         });
-        Ok(OsPath { components: parts, kind, accessor, delegate, text: OnceLock::new() })
+        Ok(OsPath { components: parts.into(), kind, accessor, delegate, text: OnceLock::new() })
     }
 }
 

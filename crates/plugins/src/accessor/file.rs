@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, Metadata, OpenOptions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -97,8 +98,8 @@ fn list(path: &OsPath, each: &mut dyn FnMut(&[u8], Kind) -> ControlFlow<()>) -> 
     let host = host_path(path);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(&host, flags, Mode::empty())?;
-    let mut buffer = Vec::with_capacity(32 << 10);
-    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    let mut buffer = [MaybeUninit::uninit(); 32 << 10];
+    let mut entries = RawDir::new(directory, &mut buffer);
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();

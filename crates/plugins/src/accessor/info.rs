@@ -53,7 +53,7 @@ pub struct FileInfo {
     accessor: &'static dyn Accessor,
     path: Arc<OsPath>,
     kind: Kind,
-    facts: OnceLock<Option<Facts>>,
+    facts: OnceLock<Option<Box<Facts>>>,
     /// The patterns that found it; NULL when it was not found by patterns.
     globs: Value,
 }
@@ -69,7 +69,7 @@ impl FileInfo {
     /// A file that was looked at.
     pub fn known(accessor: &'static dyn Accessor, path: Arc<OsPath>, facts: Facts) -> Self {
         let kind = facts.kind();
-        FileInfo { accessor, path, kind, facts: OnceLock::from(Some(facts)), globs: Value::Null }
+        FileInfo { accessor, path, kind, facts: OnceLock::from(Some(facts.into())), globs: Value::Null }
     }
 
     /// A file found by patterns, not looked at yet.
@@ -86,7 +86,7 @@ impl FileInfo {
 
     /// `None` when the file has vanished meanwhile.
     fn facts(&self) -> Option<&Facts> {
-        self.facts.get_or_init(|| self.accessor.stat_later()?(&self.path).ok()).as_ref()
+        self.facts.get_or_init(|| self.accessor.stat_later()?(&self.path).ok().map(Box::new)).as_deref()
     }
 
     fn time(&self, pick: impl FnOnce(&Facts) -> Option<Time>) -> Value {

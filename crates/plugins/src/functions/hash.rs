@@ -24,7 +24,10 @@ const DEFAULT_MAX_SIZE: u64 = 100 << 20;
 
 /// Reading starts with the small block, so that small files cost little.
 const SMALL_BLOCK: usize = 32 << 10;
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 256 << 10;
+
+/// The bytes of one step of MD5, SHA1 and SHA256 alike.
+const DIGEST_BLOCK: usize = 64;
 
 pub const FUNCTION: Function = Function {
     signature: Signature {
@@ -149,9 +152,14 @@ impl Hashes {
         }
     }
 
-    /// In pieces that stay in the processor's cache until every digest has seen them.
+    /// Block by block, each digest in turn: one alone waits for its own last step at every step, and the processor fills
+    /// that time with the steps of the others.
     fn update(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(SMALL_BLOCK) {
+        let count = usize::from(self.md5.is_some())
+            + usize::from(self.sha1.is_some())
+            + usize::from(self.sha256.is_some());
+        let piece = if count > 1 { DIGEST_BLOCK } else { BLOCK };
+        for piece in bytes.chunks(piece) {
             if let Some(md5) = &mut self.md5 {
                 md5.update(piece);
             }

@@ -163,6 +163,14 @@ impl Tree {
         self.reach(target, active);
     }
 
+    /// Whether entries of different names may match differently.
+    pub fn names_matter(&self, active: &Active) -> bool {
+        active.plain.iter().any(|at| {
+            let node = &self.nodes[*at as usize];
+            !node.literals.is_empty() || !node.wilds.is_empty()
+        })
+    }
+
     /// Matches an entry, by its name in lower case: adds the patterns to `matched`, and to `next` what the entries
     /// below it are matched against.
     pub fn step(&self, active: &Active, name: &str, edges: Edges, matched: &mut Matched, next: &mut Active) {

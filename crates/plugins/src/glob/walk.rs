@@ -15,12 +15,12 @@ use vql::call::{Flow, Sink};
 use vql::eval::parallel::Threads;
 use vql::host::Level;
 use vql::lambda::Lambda;
-use vql::path::OsPath;
+use vql::path::{Folder, OsPath};
 use vql::scope::Scope;
 use vql::text::Text;
 use vql::value::Value;
 
-use super::ahead::{Ahead, Slot};
+use super::ahead::{Ahead, Read, Slot};
 use super::component::fold;
 use super::scan::{Each, Listing, scan};
 use super::tree::{Active, Edges, Matched, Tree};
@@ -110,11 +110,6 @@ impl<'a, 's, 'env> Help<'a, 's, 'env> {
         }
         self.started = (permits.count > 0).then_some(permits);
     }
-
-    fn add(&self, path: &Arc<OsPath>, active: &Active) -> Option<Arc<Slot>> {
-        self.started.as_ref()?;
-        Some(self.ahead.add(path.clone(), active.clone(), path.components.len()))
-    }
 }
 
 impl<'a> Walk<'a> {
@@ -159,58 +154,71 @@ impl<'a> Walk<'a> {
 
     fn walk(&mut self, start: Directory, mut help: Option<Help<'a, '_, '_>>, sink: &mut dyn Sink) -> Flow {
         let mut pending = Vec::new();
-        self.directory(&Rc::new(start), None, &mut help, &mut pending, sink)?;
+        let slot = help.is_some().then(Slot::root);
+        let read = self.read(&start, slot.as_deref(), &help);
+        self.directory(&Rc::new(start), read, &mut pending, sink)?;
         while let Some(mut next) = pending.pop() {
             let slot = next.slot.take();
-            if let Some(directory) = self.enter(next) {
-                self.directory(&Rc::new(directory), slot, &mut help, &mut pending, sink)?;
+            let Some(directory) = self.enter(next) else { continue };
+            self.scope.tick()?;
+            if let Some(help) = &mut help {
+                help.count(self.scope);
             }
+            let read = self.read(&directory, slot.as_deref(), &help);
+            self.directory(&Rc::new(directory), read, &mut pending, sink)?;
         }
         Ok(())
+    }
+
+    /// Reads a directory, unless it was read ahead.
+    fn read(&self, directory: &Directory, slot: Option<&Slot>, help: &Option<Help<'a, '_, '_>>) -> Read {
+        let help = slot.zip(help.as_ref());
+        let read = help.and_then(|(slot, help)| help.ahead.take(slot));
+        let mut read = read.unwrap_or_else(|| {
+            let (accessor, scope) = (self.accessor, self.scope);
+            let listing = self.scan(directory, &mut |each| accessor.list(scope, &directory.path, each));
+            let folder = Folder::new(&directory.path);
+            let children = help.map_or_else(Vec::new, |(slot, help)| help.ahead.add(slot, &folder, &listing));
+            Read { listing, folder, children }
+        });
+        if let Some(failure) = read.listing.failure.take() {
+            self.report(directory, &failure);
+            if failure.kind() == io::ErrorKind::PermissionDenied {
+                read = Read { listing: self.named(directory), children: Vec::new(), folder: read.folder };
+            }
+        }
+        read
     }
 
     /// Emits the entries of a directory that match, and keeps those to walk into.
     fn directory(
         &mut self,
         directory: &Rc<Directory>,
-        slot: Option<Arc<Slot>>,
-        help: &mut Option<Help<'a, '_, '_>>,
+        read: Read,
         pending: &mut Vec<Pending>,
         sink: &mut dyn Sink,
     ) -> Flow {
-        self.scope.tick()?;
-        if let Some(help) = help {
-            help.count(self.scope);
-        }
-        let read = slot.and_then(|slot| help.as_ref()?.ahead.take(&slot));
-        let listing = self.listing(directory, read);
-        let first = pending.len();
+        let Read { listing, folder, children } = read;
+        let (first, mut children) = (pending.len(), children.into_iter().peekable());
         let globs: Vec<Value> = listing.outcomes.iter().map(|o| self.globs(&o.matched)).collect();
         for entry in &listing.entries {
-            let outcome = &listing.outcomes[entry.outcome as usize];
-            if !outcome.next.is_empty() {
-                pending.push(Pending {
-                    parent: directory.clone(),
-                    path: entry.path.clone(),
-                    active: outcome.next.clone(),
-                    kind: entry.kind,
-                    slot: None,
-                });
+            let next = &listing.outcome(entry).next;
+            let is_below = entry.kind == Kind::Directory && !next.is_empty();
+            let (path, slot) = match children.next_if(|_| is_below) {
+                Some((path, slot)) => (path, Some(slot)),
+                None => (Arc::new(folder.entry(Text::from(listing.name(entry)))), None),
+            };
+            if !next.is_empty() {
+                let (parent, active) = (directory.clone(), next.clone());
+                pending.push(Pending { parent, path: path.clone(), active, kind: entry.kind, slot });
+            }
+            let globs = &globs[entry.outcome as usize];
+            if !globs.is_null() {
+                self.emit(path, entry.kind, globs.clone(), sink)?;
             }
         }
         // The last one is taken first.
         pending[first..].reverse();
-        if let Some(help) = help.as_ref().filter(|_| !directory.below_link) {
-            for next in pending[first..].iter_mut().filter(|p| p.kind == Kind::Directory) {
-                next.slot = help.add(&next.path, &next.active);
-            }
-        }
-        for entry in listing.entries {
-            let globs = &globs[entry.outcome as usize];
-            if !globs.is_null() {
-                self.emit(entry.path, entry.kind, globs.clone(), sink)?;
-            }
-        }
         Ok(())
     }
 
@@ -237,29 +245,25 @@ impl<'a> Walk<'a> {
         sink.value(Value::Object(Arc::new(info)))
     }
 
-    /// The entries of a directory, unless they were read already.
-    fn listing(&mut self, directory: &Directory, read: Option<Listing>) -> Listing {
-        let (accessor, scope, cancel) = (self.accessor, self.scope, self.scope.cancel());
-        let scan = |list: &mut dyn FnMut(Each<'_>) -> io::Result<()>| {
-            scan(self.tree, &directory.path, &directory.active, cancel, list)
-        };
-        let mut listing =
-            read.unwrap_or_else(|| scan(&mut |each| accessor.list(scope, &directory.path, each)));
-        let Some(failure) = listing.failure.take() else { return listing };
-        // A directory that may be passed but not read: what is named plainly can still be asked for.
-        if failure.kind() == io::ErrorKind::PermissionDenied {
-            listing = scan(&mut |each| {
-                for name in self.tree.literals(&directory.active) {
-                    if let Ok(facts) = accessor.stat(scope, &directory.path.join(name.clone())) {
-                        let _ = each(name, facts.kind());
-                    }
+    fn scan(&self, directory: &Directory, list: &mut dyn FnMut(Each<'_>) -> io::Result<()>) -> Listing {
+        scan(self.tree, &directory.active, self.scope.cancel(), list)
+    }
+
+    /// The entries of a directory that may be passed but not read: what is named plainly can still be asked for.
+    fn named(&self, directory: &Directory) -> Listing {
+        self.scan(directory, &mut |each| {
+            for name in self.tree.literals(&directory.active) {
+                if let Ok(facts) = self.accessor.stat(self.scope, &directory.path.join(name.clone())) {
+                    let _ = each(name, facts.kind());
                 }
-                Ok(())
-            });
-        }
+            }
+            Ok(())
+        })
+    }
+
+    fn report(&self, directory: &Directory, failure: &io::Error) {
         let shown = directory.path.text();
-        scope.log(Level::Debug, format!("glob: {}: {}", shown.to_str_lossy(), reason(&failure)));
-        listing
+        self.scope.log(Level::Debug, format!("glob: {}: {}", shown.to_str_lossy(), reason(failure)));
     }
 
     /// The directory to walk into; `None` if it is none, or must not be entered.

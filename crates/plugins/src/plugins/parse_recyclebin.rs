@@ -51,12 +51,9 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 
 /// Where the content lies: beside its note, under a name that differs in one letter.
 fn content(target: &Target) -> Value {
-    let mut path = (*target.path).clone();
-    match path.components.last_mut() {
-        Some(name) if name.starts_with(b"$I") => {
-            *name = Text::from([b"$R", &name[2..]].concat());
-            Value::Path(path.into())
-        }
-        _ => Value::Null,
+    let name = target.path.basename();
+    match name.strip_prefix(b"$I") {
+        Some(rest) => Value::Path(target.path.dirname().join([b"$R", rest].concat()).into()),
+        None => Value::Null,
     }
 }

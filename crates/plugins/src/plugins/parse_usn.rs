@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use forensics::{mft, usn};
 use vql::args::Args;
 use vql::call::{Arg, Category, Error, Flow, Plugin, Signature, Sink, Type};
+use vql::path::{OsPath, PathKind};
 use vql::permission::Permission;
+use vql::text::Text;
 use vql::value::{Row, Value};
 
-use super::parse_mft;
 use crate::accessor::{self, Target};
 use crate::evidence::{self, End, count, texts, time};
 
@@ -68,11 +69,12 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
         usn::changes(file, start, |change| {
             let mut path = folders.path(change.parent.0);
             path.push(change.name.clone());
+            let components = path.into_iter().map(Text::from).collect();
             let cells = vec![
                 count(change.usn),
                 time(change.time),
                 Value::from(change.name),
-                parse_mft::path(None, &path),
+                Value::Path(OsPath::new(PathKind::Windows, components).into()),
                 count(change.file.0),
                 count(change.file.1),
                 count(change.parent.0),

@@ -76,9 +76,7 @@ fn key(args: &Args<'_>, accessor: &dyn Accessor, path: &OsPath, found: &Value, s
     }
     let mut row = Row::default();
     for name in names {
-        let mut inner = path.components.clone();
-        inner.push(name.clone());
-        let Ok(facts) = accessor.stat(args.scope, &path.with_components(inner)) else { continue };
+        let Ok(facts) = accessor.stat(args.scope, &path.join(name.clone())) else { continue };
         let value = match &facts.data {
             Value::Dict(data) => data.get_str("value").unwrap_or_default(),
             _ => Value::Null,

@@ -141,42 +141,64 @@ fn scan(
         return Ok(());
     }
     let mut base = span.start;
-    let mut block: Vec<u8> = Vec::new();
+    let mut block = Block::default();
     while report.left > 0 && base < span.end {
         args.scope.tick()?;
         let wanted = usize::try_from(span.block.min(span.end - base)).unwrap_or(usize::MAX);
-        let more = match fill(&mut *file, &mut block, wanted) {
+        let more = match block.fill(&mut *file, wanted) {
             Ok(more) => more && base + (wanted as u64) < span.end,
             Err(e) => {
                 target.report(args, &e);
                 return Ok(());
             }
         };
-        if block.is_empty() {
+        let content = block.content();
+        if content.is_empty() {
             return Ok(());
         }
         let overlap = if more { OVERLAP } else { 0 };
-        report.scan(scanner, &block, (base, overlap), sink)?;
+        report.scan(scanner, content, (base, overlap), sink)?;
         if !more {
             return Ok(());
         }
-        base += (block.len() - OVERLAP) as u64;
-        block.drain(..block.len() - OVERLAP);
+        base += (content.len() - OVERLAP) as u64;
+        block.keep_last(OVERLAP);
     }
     Ok(())
 }
 
-/// Reads on until the block has so many bytes; whether there may be more. Memory grows with what there is to read.
-fn fill(file: &mut dyn accessor::Content, block: &mut Vec<u8>, wanted: usize) -> std::io::Result<bool> {
-    const STEP: usize = 1 << 20;
-    while block.len() < wanted {
-        let (from, step) = (block.len(), STEP.min(wanted - block.len()));
-        block.resize(from + step, 0);
-        let count = read_full(file, &mut block[from..])?;
-        block.truncate(from + count);
-        if count < step {
-            return Ok(false);
-        }
+/// A part of a file. Its memory grows with what there is to read, and is used again for the next part.
+#[derive(Default)]
+struct Block {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl Block {
+    fn content(&self) -> &[u8] {
+        &self.bytes[..self.filled]
     }
-    Ok(true)
+
+    /// Reads on until there are so many bytes; whether there may be more.
+    fn fill(&mut self, file: &mut dyn accessor::Content, wanted: usize) -> std::io::Result<bool> {
+        const FIRST: usize = 1 << 20;
+        while self.filled < wanted {
+            if self.filled == self.bytes.len() {
+                self.bytes.resize(wanted.min(FIRST.max(2 * self.filled)), 0);
+            }
+            let room = self.bytes.len().min(wanted);
+            let count = read_full(file, &mut self.bytes[self.filled..room])?;
+            self.filled += count;
+            if self.filled < room {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Moves the last bytes to the front and forgets the others.
+    fn keep_last(&mut self, count: usize) {
+        self.bytes.copy_within(self.filled - count..self.filled, 0);
+        self.filled = count;
+    }
 }

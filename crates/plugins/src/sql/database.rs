@@ -81,7 +81,7 @@ fn in_place(target: &Target) -> Option<PathBuf> {
 
 /// The file beside the database whose name ends so.
 fn beside(target: &Target, suffix: &str) -> Target {
-    let mut components = target.path.components.clone();
+    let mut components = target.path.components.to_vec();
     if let Some(last) = components.last_mut() {
         *last = Text::from([&**last, suffix.as_bytes()].concat());
     }

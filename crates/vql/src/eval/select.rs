@@ -291,11 +291,39 @@ impl<'a> Project<'a> {
         self.cleanup.run();
         flow
     }
+
+    /// A row of which all cells are wanted, and no others, is not copied.
+    fn pass_on(&mut self, row: &mut Row) -> Flow {
+        let outer = self.columns.scope;
+        outer.tick()?;
+        let scope = outer.with_row(Layer::Row(row), &self.cleanup);
+        let passes = self.columns.passes(&scope);
+        let settled = (passes && row.cells.iter().any(is_unsettled))
+            .then(|| row.cells.iter().map(|cell| scope.cell(scope.settle(cell.clone()))).collect());
+        if let Some(cells) = settled {
+            row.cells = cells;
+        }
+        let flow = if passes { outer.live().and_then(|()| self.sink.row(row)) } else { Ok(()) };
+        self.cleanup.run();
+        flow
+    }
+}
+
+/// Whether a value is replaced when it becomes a cell.
+fn is_unsettled(value: &Value) -> bool {
+    match value {
+        Value::Query(_) | Value::Expr(_) => true,
+        Value::List(items) => items.iter().any(|v| matches!(v, Value::Query(_))),
+        _ => false,
+    }
 }
 
 impl Sink for Project<'_> {
     fn row(&mut self, row: &mut Row) -> Flow {
-        self.push(&Raw::Row(row))
+        match *self.columns.select.columns {
+            [Column::Star] => self.pass_on(row),
+            _ => self.push(&Raw::Row(row)),
+        }
     }
 
     fn value(&mut self, value: Value) -> Flow {

@@ -63,7 +63,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
     let components = match args.scope.listed(args.value(PATH)) {
         Value::List(items) => items.iter().map(to_list_text).collect(),
         Value::Null => Vec::new(),
-        v => OsPath::of(kind, &v).ok_or("Path should be a path")?.components.clone(),
+        v => OsPath::of(kind, &v).ok_or("Path should be a path")?.components.to_vec(),
     };
     let container = match args.value(DELEGATE) {
         Value::Null => args.optional_text(DELEGATE_PATH)?,

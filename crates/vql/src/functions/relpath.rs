@@ -50,7 +50,7 @@ fn run(args: &Args<'_>) -> Result<Value, Error> {
 /// The components without `..` where that can be told.
 fn clean(kind: PathKind, text: &[u8]) -> Vec<Text> {
     let mut clean: Vec<Text> = Vec::new();
-    for component in OsPath::parse(kind, text).components {
+    for component in OsPath::parse(kind, text).components.into_vec() {
         match clean.last() {
             Some(last) if *component == *b".." && **last != *b".." => {
                 clean.pop();
