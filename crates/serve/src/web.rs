@@ -23,7 +23,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::ca::Authority;
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A warning is given this long before a certificate ends.
-const WARN_DAYS: i64 = 30;
+pub const WARN_DAYS: i64 = 30;
 /// Sessions that can be resumed.
 const SESSIONS: usize = 16_384;
 /// How long certificates of our own are valid.
@@ -112,6 +112,22 @@ pub fn days_left(pem: &str) -> Option<i64> {
     Some((parsed.validity().not_after.timestamp() - now as i64).div_euclid(86_400))
 }
 
+/// The host names and addresses that the first certificate of a PEM text is for.
+pub fn names(pem: &str) -> Option<Vec<String>> {
+    let der = CertificateDer::pem_slice_iter(pem.as_bytes()).next()?.ok()?;
+    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+    let names = &parsed.subject_alternative_name().ok()??.value.general_names;
+    let text = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => Some(IpAddr::from(<[u8; 4]>::try_from(*bytes).ok()?).to_string()),
+            _ => Some(IpAddr::from(<[u8; 16]>::try_from(*bytes).ok()?).to_string()),
+        },
+        _ => None,
+    };
+    Some(names.iter().filter_map(text).collect())
+}
+
 /// TLS for everybody, with this certificate.
 pub fn server_config(files: Files) -> Result<Arc<ServerConfig>> {
     let resolver = Arc::new(Reloading::open(files)?);
@@ -188,4 +204,42 @@ fn load(files: &Files) -> Result<Arc<CertifiedKey>> {
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| Error::Pem("the server's key"))?;
     let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(Error::Tls)?;
     Ok(Arc::new(certified))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authority() -> (Authority, String) {
+        let (authority, issued) = Authority::create().unwrap();
+        (authority, issued.certificate)
+    }
+
+    #[test]
+    fn a_certificate_is_kept_until_it_ends_soon_and_its_names_can_be_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (authority, ca) = authority();
+        let names = ["::1".to_owned(), "10.0.0.1".into(), "fleet.example.org".into()];
+        let files = ensure(dir.path(), "fleet", &authority, &ca, &names).unwrap();
+        let first = fs::read_to_string(&files.certificate).unwrap();
+        assert_eq!(super::names(&first).unwrap(), names);
+        assert!(days_left(&first).unwrap() > 390);
+        assert_eq!(fs::read_to_string(dir.path().join("fleet.pem")).unwrap(), ca);
+        ensure(dir.path(), "fleet", &authority, &ca, &names).unwrap();
+        assert_eq!(fs::read_to_string(&files.certificate).unwrap(), first);
+        let short = authority.issue_web(&names, 29).unwrap();
+        fs::write(&files.certificate, short.certificate).unwrap();
+        ensure(dir.path(), "fleet", &authority, &ca, &names).unwrap();
+        assert!(days_left(&fs::read_to_string(&files.certificate).unwrap()).unwrap() > 390);
+    }
+
+    #[test]
+    fn only_the_owner_reads_the_key() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (authority, ca) = authority();
+        let files = ensure(dir.path(), "fleet", &authority, &ca, &["localhost".into()]).unwrap();
+        assert_eq!(fs::metadata(&files.private_key).unwrap().permissions().mode() & 0o777, 0o600);
+        server_config(files).unwrap();
+    }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serve::config::ServerConfig;
 
-use super::{Outcome, api_client};
+use super::{Outcome, api_client, rotate_certs};
 
 /// Make configuration files.
 #[derive(Subcommand)]
@@ -16,6 +16,8 @@ pub enum Command {
     Generate,
     #[command(name = "api_client")]
     ApiClient(api_client::Args),
+    #[command(name = "rotate-certs")]
+    RotateCerts(rotate_certs::Args),
 }
 
 pub fn run(command: Command, config: Option<PathBuf>) -> Outcome {
@@ -26,5 +28,6 @@ pub fn run(command: Command, config: Option<PathBuf>) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         Command::ApiClient(args) => api_client::run(&args, config),
+        Command::RotateCerts(args) => rotate_certs::run(&args, config),
     }
 }

@@ -9,6 +9,7 @@ mod fmt;
 mod local;
 mod output;
 mod query;
+mod rotate_certs;
 mod server;
 mod user;
 

@@ -30,6 +30,7 @@ use vql::value::Value;
 use super::Outcome;
 use crate::config::{self, Loaded};
 
+mod expiry;
 mod fleet;
 
 /// Run the server.
@@ -98,6 +99,8 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
     let incoming: Incoming = listener.incoming(tls::server_config(&loaded.config.credentials(), is_revoked)?);
     let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, stop.clone()).await?;
     announce(&loaded, &dir, api, fleet.as_ref())?;
+    let certificates = vec![dir.path().join("fleet-cert.pem")];
+    tokio::spawn(expiry::watch(loaded.config.clone(), certificates));
     let served = query::serve(server, incoming, stop.clone().cancelled_owned()).await;
     // One server that failed ends the other as well.
     stop.cancel();
