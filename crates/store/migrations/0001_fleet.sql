@@ -286,6 +286,18 @@ CREATE TABLE policies (
 );
 CREATE INDEX policies_team ON policies (team_id);
 
+-- What an hourly job counts from scheduled_query_stats. kind: 0 query, 1 scheduled query
+CREATE TABLE query_stats (
+    kind INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    system_time_p50 REAL,
+    system_time_p95 REAL,
+    user_time_p50 REAL,
+    user_time_p95 REAL,
+    total_executions INTEGER,
+    PRIMARY KEY (kind, id)
+);
+
 -- passes: NULL while the query has not answered
 CREATE TABLE policy_membership (
     policy_id INTEGER NOT NULL REFERENCES policies (id) ON DELETE CASCADE,

@@ -3,12 +3,14 @@
 //! Records are named and serialised as on the wire (the Fleet reference), so that nothing is renamed in between.
 //! Functions that change something check nothing about rights: that is the caller's part, see [`crate::rights`].
 
+pub mod activity;
 pub mod app_config;
 pub mod campaign;
 pub mod carve;
 pub mod enroll_secret;
 mod fault;
 pub mod host;
+pub mod json;
 pub mod label;
 mod list;
 mod name;

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::StatusCode;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
+use store::fleet::Outcome;
 
 use crate::error::{Error, Result};
 
@@ -32,6 +33,16 @@ impl Name {
     /// The readings, in the order to be tried.
     pub fn readings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.once.as_str()).chain(self.twice.as_deref())
+    }
+
+    /// What the first reading that names something names, or 404.
+    pub fn find<T>(&self, kind: &'static str, mut look: impl FnMut(&str) -> Outcome<Option<T>>) -> Result<T> {
+        for reading in self.readings() {
+            if let Some(found) = look(reading)? {
+                return Ok(found);
+            }
+        }
+        Err(Error::not_found(kind, &self.once))
     }
 }
 

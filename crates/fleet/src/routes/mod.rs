@@ -4,11 +4,30 @@ use crate::route::Noun;
 
 mod enroll_secrets;
 mod hosts;
+mod labels;
 mod live_queries;
+mod packs;
+mod policies;
+mod queries;
+mod schedules;
 mod server;
 mod sessions;
 mod setup;
+mod specs;
+mod teams;
 
 /// Every noun.
-pub const NOUNS: &[&Noun] =
-    &[&enroll_secrets::NOUN, &hosts::NOUN, &live_queries::NOUN, &server::NOUN, &sessions::NOUN, &setup::NOUN];
+pub const NOUNS: &[&Noun] = &[
+    &enroll_secrets::NOUN,
+    &hosts::NOUN,
+    &labels::NOUN,
+    &live_queries::NOUN,
+    &packs::NOUN,
+    &policies::NOUN,
+    &queries::NOUN,
+    &schedules::NOUN,
+    &server::NOUN,
+    &sessions::NOUN,
+    &setup::NOUN,
+    &teams::NOUN,
+];

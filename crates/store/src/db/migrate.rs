@@ -19,6 +19,10 @@ const POSTGRES_WORDS: &[(&str, &str)] = &[
     ("WITHOUT ROWID", ""),
 ];
 
+/// PostgreSQL does not count ids that a file gave itself, and would give them out again.
+const POSTGRES_CATCHES_UP: &str =
+    "SELECT setval(pg_get_serial_sequence('labels', 'id'), (SELECT MAX(id) FROM labels))";
+
 /// Applies what is missing.
 pub fn run(tx: &mut Tx<'_>) -> DbResult<()> {
     tx.script(&dialect(
@@ -39,6 +43,9 @@ pub fn run(tx: &mut Tx<'_>) -> DbResult<()> {
             Some(_) => {}
             None => {
                 tx.script(&dialect(sql, tx.is_postgres()))?;
+                if tx.is_postgres() {
+                    tx.script(POSTGRES_CATCHES_UP)?;
+                }
                 tx.execute(
                     "INSERT INTO migrations (number, checksum) VALUES ($1, $2)",
                     params![number, checksum],

@@ -62,7 +62,7 @@ impl ListOptions {
         };
         let (direction, beyond) = if self.descending { ("DESC", "<") } else { ("ASC", ">") };
         let after = self.after.as_ref().filter(|_| self.order_key.is_some());
-        let after = after.map(|after| cursor(key, after)).transpose()?;
+        let after = after.map(|after| cursor(key, column, after)).transpose()?;
         let condition = after.as_ref().map_or(String::new(), |_| format!(" AND {column} {beyond} ${next}"));
         let limit = self.limit();
         let offset = if after.is_some() { 0 } else { u64::from(self.page) * u64::from(limit) };
@@ -93,13 +93,21 @@ fn find<'k>(keys: &'k [OrderKey], wanted: &str) -> Outcome<&'k OrderKey> {
     })
 }
 
-fn cursor(key: &str, after: &str) -> Outcome<Owned> {
+fn cursor(key: &str, column: &str, after: &str) -> Outcome<Owned> {
     if key.ends_with("id") && !key.ends_with("uuid") {
         let number =
             after.parse().map_err(|_| Fault::invalid("after", format!("{after} is not a number")))?;
         return Ok(Owned::Int(number));
     }
-    Ok(Owned::Text(after.to_owned()))
+    if key.ends_with("_at") || key.ends_with("_time") {
+        let refuse = || Fault::invalid("after", format!("{after} is not a time"));
+        return after
+            .parse::<jiff::Timestamp>()
+            .map(|time| Owned::Int(time.as_microsecond()))
+            .map_err(|_| refuse());
+    }
+    // Names are ordered as they compare.
+    Ok(Owned::Text(if column.ends_with("_key") { super::name::key(after) } else { after.to_owned() }))
 }
 
 #[cfg(test)]

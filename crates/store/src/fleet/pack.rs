@@ -1,60 +1,27 @@
 //! Packs (the Fleet reference, section 7).
+//!
+//! ```text
+//! record      packs as the API shows and changes them     target      the hosts that packs are for
+//! scheduled   queries in packs                            system      the packs behind the schedules
+//! spec        packs as files describe them                config      packs as agents are sent them
+//! stats       what agents reported about queries in packs
+//! ```
 
-use serde_json::{Map, Value as Json, json};
+mod config;
+mod record;
+pub mod scheduled;
+mod spec;
+mod stats;
+mod system;
+mod target;
 
-use super::fault::Outcome;
-use super::host::Host;
-use crate::db::Tx;
-use crate::params;
-
-/// The packs that apply to a host, as its configuration has them: by name, with their queries.
-pub fn for_host(tx: &mut Tx<'_>, host: &Host) -> Outcome<Map<String, Json>> {
-    let sql = "SELECT p.id, p.name, p.platform FROM packs p WHERE p.disabled = 0 AND EXISTS ( \
-        SELECT 1 FROM pack_targets t WHERE t.pack_id = p.id AND ( \
-            (t.kind = 0 AND t.target_id IN (SELECT m.label_id FROM label_membership m WHERE m.host_id = $1)) \
-            OR (t.kind = 1 AND t.target_id = $1) OR (t.kind = 2 AND t.target_id = $2))) ORDER BY p.name";
-    let found = tx.all(sql, params![host.id, host.team_id], |row| {
-        Ok((row.take::<u32>()?, row.take::<String>()?, row.take::<String>()?))
-    })?;
-    let mut packs = Map::new();
-    for (id, name, platform) in found {
-        let queries = queries(tx, id)?;
-        let mut pack = Map::new();
-        if !platform.is_empty() {
-            pack.insert("platform".into(), platform.into());
-        }
-        pack.insert("queries".into(), Json::Object(queries));
-        packs.insert(name, Json::Object(pack));
-    }
-    Ok(packs)
-}
-
-fn queries(tx: &mut Tx<'_>, pack: u32) -> Outcome<Map<String, Json>> {
-    let sql = "SELECT s.name, q.query, s.interval, s.platform, s.version, s.snapshot, s.removed, s.shard, s.denylist \
-        FROM scheduled_queries s JOIN queries q ON q.id = s.query_id WHERE s.pack_id = $1 ORDER BY s.name";
-    let all = tx.all(sql, params![pack], |row| {
-        let name: String = row.take()?;
-        let mut entry = Map::new();
-        entry.insert("query".into(), row.take::<String>()?.into());
-        entry.insert("interval".into(), row.take::<u32>()?.into());
-        for key in ["platform", "version"] {
-            if let Some(text) = row.take::<Option<String>>()?.filter(|text| !text.is_empty()) {
-                entry.insert(key.into(), text.into());
-            }
-        }
-        if row.take::<Option<bool>>()? == Some(true) {
-            entry.insert("snapshot".into(), json!(true));
-        }
-        if let Some(removed) = row.take::<Option<bool>>()? {
-            entry.insert("removed".into(), removed.into());
-        }
-        if let Some(shard) = row.take::<Option<u32>>()? {
-            entry.insert("shard".into(), shard.into());
-        }
-        if let Some(denylist) = row.take::<Option<bool>>()? {
-            entry.insert("denylist".into(), denylist.into());
-        }
-        Ok((name, Json::Object(entry)))
-    })?;
-    Ok(all.into_iter().collect())
-}
+pub use config::for_host;
+pub use record::{
+    NewPack, Pack, PackHead, by_id, create, delete, find, head, heads_of_host, heads_without_teams, list,
+    update,
+};
+pub use scheduled::{NewScheduled, Scheduled, ScheduledPatch};
+pub use spec::{PackSpec, apply, spec_named, specs};
+pub use stats::{PackStats, QueryStats, Report, report, stats_of_host};
+pub use system::{System, delete_of_team, rename_of_team, system, system_if_used};
+pub use target::{Target, TargetKind, forget_target};

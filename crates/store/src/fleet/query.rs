@@ -1,10 +1,20 @@
 //! Saved queries, and the hidden ones of live queries (the Fleet reference, section 6).
 
 use super::fault::{Fault, Outcome};
-use super::name::key;
+use super::name::{check_line, key};
 use super::time::Time;
 use crate::db::{DbError, Tx};
 use crate::params;
+
+mod record;
+mod spec;
+mod sql;
+mod stats;
+
+pub use record::{Query, by_id, list};
+pub use spec::{QuerySpec, apply, spec_named, specs};
+pub use sql::check_sql;
+pub use stats::{Of as StatsOf, Stats, aggregate, stats_of};
 
 /// What a live query needs to know of a stored query.
 #[derive(Clone, Debug)]
@@ -40,42 +50,102 @@ pub fn create_hidden(tx: &mut Tx<'_>, author: (u32, &str), sql: &str) -> Outcome
     id.map_err(Fault::taken("Query", &name))?.ok_or(Fault::Db(DbError::Closed))
 }
 
-/// Refuses text that no agent should run: blank, or one that attaches a database file (the Fleet reference, section 6.2).
-pub fn check_sql(sql: &str) -> Result<(), &'static str> {
-    if sql.trim().is_empty() {
-        return Err("query's SQL query cannot be empty");
-    }
-    if attaches(sql) {
-        return Err("invalid query's SQL");
-    }
-    Ok(())
+/// Whose a stored query is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owned {
+    pub id: u32,
+    pub name: String,
+    /// 0 when the author is gone.
+    pub author_id: u32,
 }
 
-/// The word `attach`, later the word `as`, with something else around each.
-fn attaches(sql: &str) -> bool {
-    let lower = sql.to_lowercase();
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut words = lower.split(|c: char| !is_word(c)).filter(|word| !word.is_empty());
-    let ends_open = lower.chars().last().is_some_and(is_word);
-    if !words.any(|word| word == "attach") {
-        return false;
-    }
-    let rest: Vec<&str> = words.collect();
-    rest.iter().enumerate().any(|(n, word)| *word == "as" && (n + 1 < rest.len() || !ends_open))
+/// The stored query of this name.
+pub fn find(tx: &mut Tx<'_>, name: &str) -> Outcome<Option<Owned>> {
+    owned(tx, "name_key = $1", params![key(name)])
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The stored query with this id.
+pub fn owner(tx: &mut Tx<'_>, id: u32) -> Outcome<Owned> {
+    owned(tx, "id = $1", params![id])?.ok_or_else(|| Fault::not_found("Query", id))
+}
 
-    #[test]
-    fn attaching_files_is_refused_and_words_that_look_alike_are_not() {
-        for sql in ["ATTACH '/etc/x' AS y", "select 1; attach/**/'f'as f", "attach x as \"y\""] {
-            assert_eq!(check_sql(sql), Err("invalid query's SQL"), "{sql}");
+fn owned(tx: &mut Tx<'_>, condition: &str, values: &[crate::db::Value<'_>]) -> Outcome<Option<Owned>> {
+    let sql = format!("SELECT id, name, author_id FROM queries WHERE {condition}");
+    Ok(tx.first(&sql, values, |row| {
+        let (id, name, author) = (row.take()?, row.take()?, row.take::<Option<u32>>()?);
+        Ok(Owned { id, name, author_id: author.unwrap_or(0) })
+    })?)
+}
+
+/// A query to be made, or what one becomes.
+#[derive(Clone, Debug, Default)]
+pub struct NewQuery {
+    pub name: String,
+    pub description: String,
+    pub query: String,
+    pub observer_can_run: bool,
+}
+
+impl NewQuery {
+    /// The stored query as it is, for changing part of it.
+    pub fn of(query: &Query) -> Self {
+        Self {
+            name: query.name.clone(),
+            description: query.description.clone(),
+            query: query.query.clone(),
+            observer_can_run: query.observer_can_run,
         }
-        for sql in ["select attached as a from t", "select 1 as attach", "select * from attach_as"] {
-            assert_eq!(check_sql(sql), Ok(()), "{sql}");
+    }
+
+    fn check(&self) -> Outcome<()> {
+        let refuse = |reason| Err(Fault::BadRequest(format!("query payload verification: {reason}")));
+        if self.name.trim().is_empty() {
+            return refuse("query name cannot be empty");
         }
-        assert!(check_sql(" \n").is_err());
+        check_line("name", &self.name)?;
+        check_sql(&self.query).or_else(refuse)
+    }
+}
+
+/// Makes a saved query; gives its id.
+pub fn create(tx: &mut Tx<'_>, new: &NewQuery, author_id: u32) -> Outcome<u32> {
+    new.check()?;
+    let insert = "INSERT INTO queries (created_at, updated_at, name, name_key, description, query, saved, \
+        observer_can_run, author_id) VALUES ($1, $1, $2, $3, $4, $5, 1, $6, $7) RETURNING id";
+    let id = tx
+        .value(
+            insert,
+            params![
+                Time::now(),
+                new.name,
+                key(&new.name),
+                new.description,
+                new.query,
+                new.observer_can_run,
+                author_id
+            ],
+        )
+        .map_err(Fault::taken("Query", &new.name))?;
+    id.ok_or(Fault::Db(DbError::Closed))
+}
+
+/// Replaces what a saved query says. Its author stays.
+pub fn update(tx: &mut Tx<'_>, id: u32, new: &NewQuery) -> Outcome<()> {
+    new.check()?;
+    let sql = "UPDATE queries SET name = $2, name_key = $3, description = $4, query = $5, observer_can_run = $6, \
+        updated_at = $7 WHERE id = $1";
+    tx.execute(
+        sql,
+        params![id, new.name, key(&new.name), new.description, new.query, new.observer_can_run, Time::now()],
+    )
+    .map_err(Fault::taken("Query", &new.name))
+    .map(drop)
+}
+
+/// Deletes a query, and with it what schedules it.
+pub fn delete(tx: &mut Tx<'_>, id: u32) -> Outcome<()> {
+    match tx.execute("DELETE FROM queries WHERE id = $1", params![id])? {
+        0 => Err(Fault::not_found("Query", id)),
+        _ => Ok(()),
     }
 }

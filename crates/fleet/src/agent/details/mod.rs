@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use store::fleet::host::{Facts, Host, More};
+pub use store::fleet::policy::platform_family;
 
 use super::work::Work;
 
@@ -108,14 +109,6 @@ pub fn of_enrolment(details: &BTreeMap<String, Row>) -> Facts {
         }
     }
     into.facts
-}
-
-/// `linux`, `darwin`, `windows` or what else the platform is; everything unknown is a Linux.
-pub fn platform_family(platform: &str) -> &str {
-    match platform {
-        "" | "darwin" | "windows" | "chrome" | "ios" | "ipados" => platform,
-        _ => "linux",
-    }
 }
 
 /// The rows of an answer. What is no list of objects counts as no rows; values that are no text are written as one.
