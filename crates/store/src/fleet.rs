@@ -3,6 +3,7 @@
 //! Records are named and serialised as on the wire (the Fleet reference), so that nothing is renamed in between.
 //! Functions that change something check nothing about rights: that is the caller's part, see [`crate::rights`].
 
+pub mod activity;
 pub mod app_config;
 pub mod campaign;
 pub mod carve;
@@ -24,7 +25,7 @@ pub mod user;
 mod visible;
 
 pub use fault::{Fault, Outcome};
-pub use list::ListOptions;
+pub use list::{ListOptions, OrderKey, Owned};
 pub use name::key;
 pub use time::Time;
 pub use visible::Visible;

@@ -2,6 +2,7 @@
 
 use crate::route::Noun;
 
+mod activities;
 mod enroll_secrets;
 mod hosts;
 mod live_queries;
@@ -10,5 +11,12 @@ mod sessions;
 mod setup;
 
 /// Every noun.
-pub const NOUNS: &[&Noun] =
-    &[&enroll_secrets::NOUN, &hosts::NOUN, &live_queries::NOUN, &server::NOUN, &sessions::NOUN, &setup::NOUN];
+pub const NOUNS: &[&Noun] = &[
+    &activities::NOUN,
+    &enroll_secrets::NOUN,
+    &hosts::NOUN,
+    &live_queries::NOUN,
+    &server::NOUN,
+    &sessions::NOUN,
+    &setup::NOUN,
+];
