@@ -12,6 +12,7 @@ use crate::agent::Agents;
 use crate::error::Result;
 use crate::live::Live;
 use crate::settings::Settings;
+use crate::throttle::Throttles;
 
 /// How often jobs that tidy up run.
 const JOBS_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +23,7 @@ pub struct Fleet {
     pub settings: Settings,
     pub agents: Agents,
     pub live: Live,
+    pub throttles: Throttles,
     is_set_up: AtomicBool,
 }
 
@@ -30,7 +32,14 @@ impl Fleet {
     pub async fn open(db: Db, settings: Settings) -> Result<Arc<Self>> {
         db.write(campaign::complete_all).await?;
         let agents = Agents::new(&settings)?;
-        Ok(Arc::new(Self { db, settings, agents, live: Live::default(), is_set_up: AtomicBool::new(false) }))
+        Ok(Arc::new(Self {
+            db,
+            settings,
+            agents,
+            live: Live::default(),
+            throttles: Throttles::default(),
+            is_set_up: AtomicBool::new(false),
+        }))
     }
 
     /// Whether there is a user. Once there is, there always will be.
