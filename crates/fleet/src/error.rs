@@ -88,6 +88,17 @@ impl Error {
         }
     }
 
+    /// 422 with a number: about roles (sections 2.5 and 2.6), and names that cannot be translated.
+    pub fn coded(code: u32, text: &str) -> Self {
+        Self { code: Some(code), ..Self::plain(StatusCode::UNPROCESSABLE_ENTITY, text) }
+    }
+
+    /// 403 for those who may, but did not prove who they are.
+    pub fn permission_denied() -> Self {
+        let message = "Permission Denied".to_owned();
+        Self { status: StatusCode::FORBIDDEN, message, errors: None, code: None, retry_after: None }
+    }
+
     /// 404 for a thing.
     pub fn not_found(kind: &'static str, which: impl ToString) -> Self {
         Fault::not_found(kind, which).into()

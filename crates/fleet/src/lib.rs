@@ -14,6 +14,7 @@ pub mod agent;
 mod error;
 mod gate;
 pub mod live;
+mod mail;
 mod reply;
 mod request;
 mod route;
@@ -21,6 +22,7 @@ mod router;
 mod routes;
 mod server;
 mod settings;
+mod throttle;
 
 pub use error::{Error, Result};
 pub use route::{Access, Route, Versions};

@@ -9,5 +9,5 @@ mod viewer;
 pub use body::{Body, read_limited};
 pub use list::{ListQuery, pairs as query_pairs, parse_bool};
 pub use params::{Id, Ids, Name};
-pub use peer::peer_address;
+pub use peer::{Peer, peer_address};
 pub use viewer::Viewer;

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::live::Live;
 use crate::live::sockjs::Sessions;
 use crate::settings::Settings;
+use crate::throttle::Throttles;
 
 /// How often jobs that tidy up run.
 const JOBS_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +25,7 @@ pub struct Fleet {
     pub agents: Agents,
     pub live: Live,
     pub sockjs: Sessions,
+    pub throttles: Throttles,
     is_set_up: AtomicBool,
 }
 
@@ -38,6 +40,7 @@ impl Fleet {
             agents,
             live: Live::default(),
             sockjs: Sessions::default(),
+            throttles: Throttles::default(),
             is_set_up: AtomicBool::new(false),
         }))
     }

@@ -11,6 +11,7 @@ CREATE TABLE users (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     email TEXT NOT NULL,
     email_key TEXT NOT NULL UNIQUE,
     password TEXT,
@@ -55,6 +56,7 @@ CREATE TABLE password_resets (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     expires_at INTEGER NOT NULL
 );
+CREATE INDEX password_resets_user ON password_resets (user_id);
 
 CREATE TABLE email_changes (
     token_hash BLOB PRIMARY KEY,
@@ -71,10 +73,12 @@ CREATE TABLE invites (
     email TEXT NOT NULL,
     email_key TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     position TEXT NOT NULL DEFAULT '',
     token_hash BLOB NOT NULL UNIQUE,
     sso_enabled INTEGER NOT NULL DEFAULT 0,
     global_role TEXT,
+    -- [{"id": 1, "role": "observer"}]
     teams TEXT NOT NULL DEFAULT '[]'
 );
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use store::fleet::user::User;
-use store::rights::{Action, Object, Of, Subject};
+use store::rights::{Action, Object, Of, Role, Subject};
 
 use crate::error::{Error, Result};
 
@@ -18,6 +18,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// Whether the user administers the whole server.
+    pub fn is_admin(&self) -> bool {
+        self.subject.global == Some(Role::Admin)
+    }
+
     /// 403 unless the user may.
     pub fn require(&self, action: Action, object: Object, of: Of) -> Result<()> {
         if self.subject.may(action, object, of) { Ok(()) } else { Err(Error::forbidden()) }

@@ -2,8 +2,10 @@
 
 use crate::route::Noun;
 
+mod activities;
 mod enroll_secrets;
 mod hosts;
+mod invites;
 mod labels;
 mod live_queries;
 mod packs;
@@ -15,11 +17,14 @@ mod sessions;
 mod setup;
 mod specs;
 mod teams;
+mod users;
 
 /// Every noun.
 pub const NOUNS: &[&Noun] = &[
+    &activities::NOUN,
     &enroll_secrets::NOUN,
     &hosts::NOUN,
+    &invites::NOUN,
     &labels::NOUN,
     &live_queries::NOUN,
     &packs::NOUN,
@@ -30,4 +35,5 @@ pub const NOUNS: &[&Noun] = &[
     &sessions::NOUN,
     &setup::NOUN,
     &teams::NOUN,
+    &users::NOUN,
 ];

@@ -11,7 +11,7 @@ use store::rights::{Action, Object, Of};
 
 use crate::error::{Error, Result};
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, Viewer};
+use crate::request::{Body, Id, Peer, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -26,6 +26,8 @@ fn routes() -> Vec<Route> {
         Route::get("me", Access::Session, "Who is logged in.", me),
         Route::get("sessions/{id}", read, "One session.", show),
         Route::delete("sessions/{id}", write, "End a session.", end),
+        Route::get("users/{id}/sessions", read, "The sessions of a user.", of_user),
+        Route::delete("users/{id}/sessions", write, "End all sessions of a user.", end_of_user),
     ]
 }
 
@@ -68,7 +70,12 @@ pub fn available_teams(tx: &mut store::db::Tx<'_>, user: &User) -> Result<Vec<Te
     Ok(all.into_iter().filter(sees).collect())
 }
 
-async fn login(State(fleet): State<Arc<Fleet>>, Body(given): Body<Login>) -> Result<Reply<LoggedIn>> {
+async fn login(
+    State(fleet): State<Arc<Fleet>>,
+    Peer(peer): Peer,
+    Body(given): Body<Login>,
+) -> Result<Reply<LoggedIn>> {
+    fleet.throttles.login.check(peer)?;
     let email = key(&given.email);
     let known = fleet.db.read(move |tx| user::password_of(tx, &email)).await?;
     let hash = known.as_ref().map(|(_, hash)| hash.clone());
@@ -109,6 +116,30 @@ async fn end(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Res
         let session = session::by_id(tx, id)?;
         viewer.require(Action::Write, Object::Session, Of::Owner(session.user_id))?;
         Ok(session::delete(tx, id)?)
+    });
+    done.await?;
+    Ok(DONE)
+}
+
+#[derive(Serialize)]
+struct Sessions {
+    sessions: Vec<Session>,
+}
+
+async fn of_user(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<Sessions>> {
+    let sessions = fleet.db.read(move |tx| -> Result<_> {
+        user::by_id(tx, id)?;
+        viewer.require(Action::Read, Object::Session, Of::Owner(id))?;
+        Ok(session::of_user(tx, id)?)
+    });
+    Ok(Reply(Sessions { sessions: sessions.await? }))
+}
+
+async fn end_of_user(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<Empty>> {
+    let done = fleet.db.write(move |tx| -> Result<()> {
+        user::by_id(tx, id)?;
+        viewer.require(Action::Write, Object::Session, Of::Owner(id))?;
+        Ok(session::delete_of_user(tx, id)?)
     });
     done.await?;
     Ok(DONE)

@@ -86,3 +86,9 @@ pub fn delete_of_user(tx: &mut Tx<'_>, user_id: u32) -> Outcome<()> {
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![user_id])?;
     Ok(())
 }
+
+/// Ends all sessions of a user but one.
+pub fn delete_others(tx: &mut Tx<'_>, user_id: u32, but: u32) -> Outcome<()> {
+    tx.execute("DELETE FROM sessions WHERE user_id = $1 AND id <> $2", params![user_id, but])?;
+    Ok(())
+}

@@ -1,5 +1,13 @@
 //! Users (the Fleet reference, section 2.4).
 
+mod change;
+mod list;
+
+pub use change::{
+    Changes, Roles, confirm_email, count_admins, delete, password_hash, set_password, set_roles, update,
+};
+pub use list::list;
+
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
@@ -111,14 +119,15 @@ pub fn password_of(tx: &mut Tx<'_>, email: &str) -> DbResult<Option<(u32, String
 pub fn create(tx: &mut Tx<'_>, new: &NewUser) -> Outcome<User> {
     let now = Time::now();
     let role = new.global_role.map(Role::name);
-    let sql = "INSERT INTO users (created_at, updated_at, name, email, email_key, password, force_password_reset, \
-        gravatar_url, position, sso_enabled, global_role, api_only) \
-        VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+    let sql = "INSERT INTO users (created_at, updated_at, name, name_key, email, email_key, password, \
+        force_password_reset, gravatar_url, position, sso_enabled, global_role, api_only) \
+        VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id";
     let id = tx.value(
         sql,
         params![
             now,
             new.name,
+            key(&new.name),
             new.email.trim(),
             key(&new.email),
             new.password_hash,

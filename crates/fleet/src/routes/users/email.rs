@@ -1,0 +1,47 @@
+//! New mail addresses, which take effect once they are confirmed.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::Value as Json;
+use store::fleet::{email_change, password_reset, user};
+
+use crate::error::{Error, Result};
+use crate::mail::{Mail, Mailer};
+use crate::reply::Reply;
+use crate::request::{Name, Viewer};
+use crate::server::Fleet;
+
+#[derive(Serialize)]
+pub struct Confirmed {
+    new_email: String,
+}
+
+pub async fn confirm(
+    State(fleet): State<Arc<Fleet>>,
+    viewer: Viewer,
+    token: Name,
+) -> Result<Reply<Confirmed>> {
+    let id = viewer.user.id;
+    let done = fleet.db.write(move |tx| -> Result<_> {
+        let taken = email_change::take(tx, id, &token.once)?;
+        let new_email = taken.ok_or_else(|| Error::not_found("EmailChange", "with that token"))?;
+        user::confirm_email(tx, id, &new_email)?;
+        // Tokens that went to the old address are worth nothing now.
+        password_reset::delete_of_user(tx, id)?;
+        Ok(new_email)
+    });
+    Ok(Reply(Confirmed { new_email: done.await? }))
+}
+
+/// Sends the token to the new address.
+pub async fn send(config: &Json, to: String, token: &str) -> Result<()> {
+    let Some(mailer) = Mailer::of(config)? else { return Ok(()) };
+    let server = config["server_settings"]["server_url"].as_str().unwrap_or_default();
+    let text = format!(
+        "This is to be your mail address on {server}.\n\nTo confirm it, log in and open\n\n\
+         {server}/api/v1/fleet/email/change/{token}\n\nwithin one day. Until then the old address counts.\n"
+    );
+    Ok(mailer.send(&Mail { to, subject: "Confirm your new mail address", text }).await?)
+}
