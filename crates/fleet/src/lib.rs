@@ -5,6 +5,7 @@
 //! router     routes under each version      route      what a route declares about itself
 //! routes/    the API, one file per noun     request/   what handlers take out of requests
 //! agent/     the osquery TLS endpoints      live/      live queries and their streams
+//! loadtest   simulated agents
 //! error, reply                              what clients get
 //! ```
 //!
@@ -14,6 +15,7 @@ pub mod agent;
 mod error;
 mod gate;
 pub mod live;
+pub mod loadtest;
 mod mail;
 mod reply;
 mod request;

@@ -71,6 +71,12 @@ pub fn client_config(credentials: &Credentials<'_>) -> Result<ClientConfig> {
     Ok(config)
 }
 
+/// The settings of a client that shows no certificate and trusts this CA alone.
+pub fn web_client_config(ca_certificate: &str) -> Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13, &TLS12]);
+    Ok(builder.map_err(Error::Tls)?.with_root_certificates(roots(ca_certificate)?).with_no_client_auth())
+}
+
 /// Given everywhere explicitly, as a process-wide default could be set by any dependency.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod config;
 mod fmt;
+mod loadtest;
 mod local;
 mod output;
 mod query;
@@ -49,6 +50,7 @@ enum Command {
     Artifacts(artifacts::Command),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    Loadtest(loadtest::Args),
     Fmt(fmt::Args),
     Check(check::Args),
     /// Print the version.
@@ -69,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Artifacts(command) => artifacts::run(command),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Loadtest(args) => loadtest::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Version => {
