@@ -181,11 +181,12 @@ async fn packs_are_made_changed_and_deleted_through_the_api() {
         (&json!("inventory"), &json!(true), &json!([]))
     );
     save(&server, &["q"]).await;
-    server.admin.post("global/schedule", json!({"query_id": 1, "interval": 60})).await.ok();
+    let scheduled = server.admin.post("global/schedule", json!({"query_id": 1, "interval": 60})).await.ok();
+    let global = scheduled["scheduled"]["pack_id"].clone();
     assert_eq!(server.admin.get("packs").await.ok()["packs"].as_array().unwrap().len(), 1);
     let system = server
         .admin
-        .patch("packs/2", json!({"name": "x", "description": "y", "label_ids": []}))
+        .patch(&format!("packs/{global}"), json!({"name": "x", "description": "y", "label_ids": []}))
         .await
         .ok()["pack"]
         .take();
@@ -193,7 +194,10 @@ async fn packs_are_made_changed_and_deleted_through_the_api() {
         (&system["name"], &system["type"], &system["label_ids"]),
         (&json!("Global"), &json!("global"), &json!([6]))
     );
-    assert_eq!(server.admin.delete("packs/id/2").await.refused(422), "cannot delete pack_type global");
+    assert_eq!(
+        server.admin.delete(&format!("packs/id/{global}")).await.refused(422),
+        "cannot delete pack_type global"
+    );
     assert_eq!(server.admin.delete("packs/Global").await.refused(422), "cannot delete pack_type global");
     assert_eq!(server.admin.delete("packs/inventory").await.ok(), json!({}));
     assert_eq!(server.admin.delete("packs/id/1").await.refused(404), "Pack 1 was not found in the datastore");

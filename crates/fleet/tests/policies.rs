@@ -155,29 +155,36 @@ async fn policies_are_made_changed_and_deleted_under_all_paths() {
     let made =
         server.admin.post(&of_team, json!({"name": "team's", "query": "select 1"})).await.ok()["policy"]
             .take();
-    assert_eq!((&made["id"], &made["team_id"]), (&json!(3), &json!(team)));
-    assert_eq!(server.admin.get(&format!("team/{team}/policies/3")).await.ok()["policy"]["name"], "team's");
-    server.admin.patch(&format!("team/{team}/policies/3"), json!({"description": "x"})).await.ok();
-    for path in ["global/policies/3", &format!("{of_team}/1"), "teams/99/policies/3"] {
-        assert_eq!(server.admin.get(path).await.status, 404, "{path}");
-        assert_eq!(server.admin.patch(path, json!({})).await.status, 404, "{path}");
+    assert_eq!(made["team_id"], team);
+    let (id, first, second) = (&made["id"], json!(1), &legacy["id"]);
+    assert_eq!(
+        server.admin.get(&format!("team/{team}/policies/{id}")).await.ok()["policy"]["name"],
+        "team's"
+    );
+    server.admin.patch(&format!("team/{team}/policies/{id}"), json!({"description": "x"})).await.ok();
+    for path in [format!("global/policies/{id}"), format!("{of_team}/1"), format!("teams/99/policies/{id}")] {
+        assert_eq!(server.admin.get(&path).await.status, 404, "{path}");
+        assert_eq!(server.admin.patch(&path, json!({})).await.status, 404, "{path}");
     }
     // All or none: one of a team makes it 403, one that is not there 404.
     assert_eq!(
-        server.admin.post("global/policies/delete", json!({"ids": [1, 3]})).await.refused(403),
+        server.admin.post("global/policies/delete", json!({"ids": [first, id]})).await.refused(403),
         "forbidden"
     );
-    assert_eq!(server.admin.post("global/policies/delete", json!({"ids": [1, 99]})).await.status, 404);
-    assert_eq!(server.admin.post(&format!("{of_team}/delete"), json!({"ids": [3, 1]})).await.status, 404);
+    assert_eq!(server.admin.post("global/policies/delete", json!({"ids": [first, 99]})).await.status, 404);
+    assert_eq!(
+        server.admin.post(&format!("{of_team}/delete"), json!({"ids": [id, first]})).await.status,
+        404
+    );
     assert_eq!(server.admin.get("global/policies").await.ok()["policies"].as_array().unwrap().len(), 2);
     assert_eq!(
-        server.admin.post("policies/delete", json!({"ids": [2, 1]})).await.ok(),
-        json!({"deleted": [1, 2]})
+        server.admin.post("policies/delete", json!({"ids": [second, first]})).await.ok(),
+        json!({"deleted": [first, second]})
     );
     assert_eq!(server.admin.post("global/policies/delete", json!({"ids": []})).await.ok(), json!({}));
     assert_eq!(
-        server.admin.post(&format!("team/{team}/policies/delete"), json!({"ids": [3]})).await.ok(),
-        json!({"deleted": [3]})
+        server.admin.post(&format!("team/{team}/policies/delete"), json!({"ids": [id]})).await.ok(),
+        json!({"deleted": [id]})
     );
     assert_eq!(server.admin.get(&of_team).await.ok(), json!({}));
 }

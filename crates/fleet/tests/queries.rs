@@ -113,14 +113,16 @@ async fn queries_are_saved_changed_and_deleted_through_the_api() {
     let ordered = "queries?order_key=name&order_direction=desc&per_page=2";
     assert_eq!(names(server.admin.get(ordered).await.ok()), ["Uptime", "d e"]);
     assert_eq!(server.admin.delete("queries/d%2520e").await.ok(), json!({}));
-    assert_eq!(server.admin.delete("queries/id/2").await.ok(), json!({}));
+    let ids = server.admin.get("queries").await.ok()["queries"].take();
+    let id = |n: usize| ids[n]["id"].clone();
+    assert_eq!(server.admin.delete(&format!("queries/id/{}", id(1))).await.ok(), json!({}));
     // One that is not there: nothing is deleted.
     assert_eq!(
-        server.admin.post("queries/delete", json!({"ids": [3, 999]})).await.refused(404),
+        server.admin.post("queries/delete", json!({"ids": [id(2), 999]})).await.refused(404),
         "Query 999 was not found in the datastore"
     );
     assert_eq!(
-        server.admin.post("queries/delete", json!({"ids": [3, 4, 3]})).await.ok(),
+        server.admin.post("queries/delete", json!({"ids": [id(2), id(3), id(2)]})).await.ok(),
         json!({"deleted": 2})
     );
     assert_eq!(names(server.admin.get("queries").await.ok()), ["Uptime"]);
@@ -128,7 +130,10 @@ async fn queries_are_saved_changed_and_deleted_through_the_api() {
     assert_eq!(kinds[0], ("created_saved_query".into(), json!({"query_id": 1, "query_name": "Uptime"})));
     assert_eq!(kinds[1], ("edited_saved_query".into(), json!({"query_id": 1, "query_name": "Uptime"})));
     assert_eq!(kinds[kinds.len() - 2], ("deleted_saved_query".into(), json!({"query_name": "a"})));
-    assert_eq!(kinds[kinds.len() - 1], ("deleted_multiple_saved_query".into(), json!({"query_ids": [3, 4]})));
+    assert_eq!(
+        kinds[kinds.len() - 1],
+        ("deleted_multiple_saved_query".into(), json!({"query_ids": [id(2), id(3)]}))
+    );
 }
 
 #[tokio::test]
