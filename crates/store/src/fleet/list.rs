@@ -139,6 +139,25 @@ mod tests {
     }
 
     #[test]
+    fn cursors_are_compared_as_what_the_column_holds() {
+        let keys: &[OrderKey] = &[("id", "t.id"), ("name", "t.name_key"), ("created_at", "t.created_at")];
+        let after = |key: &str, after: &str| {
+            let options = ListOptions {
+                order_key: Some(key.into()),
+                after: Some(after.into()),
+                ..ListOptions::default()
+            };
+            options.tail(keys, 1).map(|tail| tail.after)
+        };
+        assert_eq!(after("id", "7").unwrap(), Some(Owned::Int(7)));
+        assert_eq!(after("name", " Blue").unwrap(), Some(Owned::Text("blue".into())));
+        assert_eq!(after("created_at", "1970-01-01T00:00:02Z").unwrap(), Some(Owned::Int(2_000_000)));
+        for (key, text) in [("id", "x"), ("created_at", "yesterday")] {
+            assert!(matches!(after(key, text), Err(Fault::Invalid { field: "after", .. })), "{key}");
+        }
+    }
+
+    #[test]
     fn only_listed_columns_reach_a_statement() {
         let options =
             ListOptions { order_key: Some("id; DROP TABLE hosts".into()), ..ListOptions::default() };

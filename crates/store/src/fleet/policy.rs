@@ -141,6 +141,9 @@ pub fn update(tx: &mut Tx<'_>, id: u32, new: &NewPolicy, given: Given) -> Outcom
         ],
     )
     .map_err(Fault::taken("Policy", &new.name))?;
+    if platform.is_empty() {
+        return Ok(());
+    }
     let sql = format!(
         "DELETE FROM policy_membership WHERE policy_id = $1 AND host_id IN (SELECT id FROM hosts WHERE NOT ({}))",
         platform::condition(&platform)
