@@ -5,6 +5,9 @@
 //! router     routes under each version      route      what a route declares about itself
 //! routes/    the API, one file per noun     request/   what handlers take out of requests
 //! agent/     the osquery TLS endpoints      live/      live queries and their streams
+//! probes     health, version, numbers       openapi    the description of the API
+//! metrics    what is counted                throttle   how often passwords may be tried
+//! mail       mails to users
 //! error, reply                              what clients get
 //! ```
 //!
@@ -15,6 +18,9 @@ mod error;
 mod gate;
 pub mod live;
 mod mail;
+mod metrics;
+mod openapi;
+mod probes;
 mod reply;
 mod request;
 mod route;

@@ -11,6 +11,7 @@ use store::fleet::{campaign, user};
 use crate::agent::Agents;
 use crate::error::Result;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::throttle::Throttles;
 
@@ -24,6 +25,7 @@ pub struct Fleet {
     pub agents: Agents,
     pub live: Live,
     pub throttles: Throttles,
+    pub metrics: Metrics,
     is_set_up: AtomicBool,
 }
 
@@ -38,6 +40,7 @@ impl Fleet {
             agents,
             live: Live::default(),
             throttles: Throttles::default(),
+            metrics: Metrics::default(),
             is_set_up: AtomicBool::new(false),
         }))
     }

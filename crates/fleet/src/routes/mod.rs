@@ -2,7 +2,10 @@
 
 use crate::route::Noun;
 
+pub use server::version;
+
 mod activities;
+mod config;
 mod enroll_secrets;
 mod hosts;
 mod invites;
@@ -10,11 +13,13 @@ mod live_queries;
 mod server;
 mod sessions;
 mod setup;
+mod translate;
 mod users;
 
 /// Every noun.
 pub const NOUNS: &[&Noun] = &[
     &activities::NOUN,
+    &config::NOUN,
     &enroll_secrets::NOUN,
     &hosts::NOUN,
     &invites::NOUN,
@@ -22,5 +27,6 @@ pub const NOUNS: &[&Noun] = &[
     &server::NOUN,
     &sessions::NOUN,
     &setup::NOUN,
+    &translate::NOUN,
     &users::NOUN,
 ];
