@@ -1,5 +1,7 @@
 //! What clients are told when something goes wrong (the Fleet reference, section 1.5).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
@@ -121,8 +123,24 @@ impl From<Fault> for Error {
     }
 }
 
+/// How often the database failed a request, in this process.
+static DATABASE_ERRORS: AtomicU64 = AtomicU64::new(0);
+
+/// The same, for those who count.
+pub fn database_errors() -> u64 {
+    DATABASE_ERRORS.load(Ordering::Relaxed)
+}
+
+/// Counts an error unless it is the client's: names that are taken, things that are gone. Conflicts may be tried again.
+pub fn note_database_error(error: &DbError) {
+    if !matches!(error, DbError::Duplicate(_) | DbError::Reference(_) | DbError::Busy) {
+        DATABASE_ERRORS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
+        note_database_error(&error);
         let status = match &error {
             DbError::Duplicate(_) => StatusCode::CONFLICT,
             DbError::Reference(_) => StatusCode::UNPROCESSABLE_ENTITY,

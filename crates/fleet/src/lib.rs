@@ -6,6 +6,9 @@
 //! routes/    the API, one file per noun     request/   what handlers take out of requests
 //! agent/     the osquery TLS endpoints      live/      live queries and their streams
 //! loadtest   simulated agents
+//! probes     health, version, numbers       openapi    the description of the API
+//! metrics    what is counted                throttle   how often passwords may be tried
+//! mail       mails to users
 //! error, reply                              what clients get
 //! ```
 //!
@@ -17,6 +20,9 @@ mod gate;
 pub mod live;
 pub mod loadtest;
 mod mail;
+mod metrics;
+mod openapi;
+mod probes;
 mod reply;
 mod request;
 mod route;

@@ -10,7 +10,7 @@ use crate::gate::{Gate, gate};
 use crate::route::Route;
 use crate::routes::NOUNS;
 use crate::server::Fleet;
-use crate::{agent, live};
+use crate::{agent, live, metrics, probes};
 
 /// The service. A path that is not known is answered with 404 and plain text, a method that is not with 405 and no body.
 pub fn router(fleet: Arc<Fleet>) -> Router {
@@ -19,13 +19,17 @@ pub fn router(fleet: Arc<Fleet>) -> Router {
         let gate_state = Gate { fleet: fleet.clone(), access: route.access, is_setup: route.path == "setup" };
         let handler = route.handler.clone().route_layer(from_fn_with_state(gate_state, gate));
         for path in paths(&route) {
-            router = router.route(&positional(&path), handler.clone());
+            let positional = positional(&path);
+            fleet.metrics.name(&positional, route.path);
+            router = router.route(&positional, handler.clone());
         }
     }
     router
         .merge(agent::router())
         .merge(live::router())
+        .merge(probes::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+        .layer(from_fn_with_state(fleet.clone(), metrics::observe))
         .with_state(fleet)
 }
 

@@ -12,6 +12,7 @@ use crate::agent::Agents;
 use crate::error::Result;
 use crate::live::Live;
 use crate::live::sockjs::Sessions;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::throttle::Throttles;
 
@@ -26,6 +27,7 @@ pub struct Fleet {
     pub live: Live,
     pub sockjs: Sessions,
     pub throttles: Throttles,
+    pub metrics: Metrics,
     is_set_up: AtomicBool,
 }
 
@@ -41,6 +43,7 @@ impl Fleet {
             live: Live::default(),
             sockjs: Sessions::default(),
             throttles: Throttles::default(),
+            metrics: Metrics::default(),
             is_set_up: AtomicBool::new(false),
         }))
     }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub max_agent_body: usize,
     /// The most bytes of one request to the API, unpacked.
     pub max_api_body: usize,
+    /// The file of the server's certificate and its chain, which users can download.
+    pub certificate: Option<PathBuf>,
     /// Name and password for `/metrics`; without them the route is not there.
     pub metrics_login: Option<(String, String)>,
 }
@@ -44,6 +46,8 @@ pub enum HostIdentifier {
     Hostname,
 }
 
+/// Where the server keeps a certificate that nobody brought.
+const CERTIFICATE: &str = "fleet-cert.pem";
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Settings {
@@ -59,6 +63,7 @@ impl Settings {
             max_jitter_percent: 10,
             live_query_rest_period: Duration::from_secs(25),
             trusted_proxies: Vec::new(),
+            certificate: Some(dir.join(CERTIFICATE)),
             dir,
             max_agent_body: 64 << 20,
             max_api_body: 32 << 20,

@@ -25,6 +25,7 @@ pub mod session;
 pub mod team;
 mod time;
 pub mod token;
+pub mod translate;
 pub mod user;
 mod visible;
 

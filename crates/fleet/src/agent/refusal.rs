@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::db::DbError;
 use store::fleet::Fault;
 
-use crate::error::Error;
+use crate::error::{Error, note_database_error};
 use crate::reply::json;
 
 /// An answer with the key `error`, and perhaps one that makes the agent enrol anew.
@@ -41,6 +41,9 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
+        if let Fault::Db(error) = &fault {
+            note_database_error(error);
+        }
         tracing::warn!(target: "agents", %fault, "an agent's request failed");
         Self::again(fault.to_string())
     }

@@ -134,6 +134,12 @@ impl Agents {
         Ok(())
     }
 
+    /// How many agents called since the start, and how many of them are online.
+    pub fn count_online(&self, now: Time) -> (usize, usize) {
+        let all: Vec<Arc<Agent>> = self.by_host.read().values().map(|(_, agent)| agent.clone()).collect();
+        (all.len(), all.iter().filter(|agent| agent.is_online(now)).count())
+    }
+
     /// When a host last called, as far as this is known here.
     pub fn last_seen(&self, id: u32) -> Time {
         let seen = self.of_host(id).map(|agent| agent.seen.load(Ordering::Relaxed));
@@ -186,6 +192,12 @@ impl Agent {
     /// Notes a call.
     pub fn touch(&self, now: Time) {
         self.seen.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    fn is_online(&self, now: Time) -> bool {
+        let seen = Time(self.seen.load(Ordering::Relaxed));
+        let host = self.state.lock().host.clone();
+        host::status(seen, host.distributed_interval, host.config_tls_refresh, now) == host::Status::Online
     }
 
     fn due(&self) -> Option<(u32, Time)> {

@@ -2,7 +2,10 @@
 
 use crate::route::Noun;
 
+pub use server::version;
+
 mod activities;
+mod config;
 mod enroll_secrets;
 mod hosts;
 mod invites;
@@ -17,11 +20,13 @@ mod sessions;
 mod setup;
 mod specs;
 mod teams;
+mod translate;
 mod users;
 
 /// Every noun.
 pub const NOUNS: &[&Noun] = &[
     &activities::NOUN,
+    &config::NOUN,
     &enroll_secrets::NOUN,
     &hosts::NOUN,
     &invites::NOUN,
@@ -35,5 +40,6 @@ pub const NOUNS: &[&Noun] = &[
     &sessions::NOUN,
     &setup::NOUN,
     &teams::NOUN,
+    &translate::NOUN,
     &users::NOUN,
 ];

@@ -15,7 +15,7 @@ pub const NOUN: Noun = Noun { name: "server", routes };
 
 fn routes() -> Vec<Route> {
     vec![
-        Route::get("version", Access::Session, "Which version runs.", version),
+        Route::get("version", Access::Session, "Which version runs.", async || Reply(version())),
         Route::get("status/live_query", Access::Session, "Whether live queries can run.", live_query),
         Route::get("status/result_store", Access::Session, "Whether results can be kept.", result_store),
     ]
@@ -32,15 +32,16 @@ pub struct Version {
     build_user: &'static str,
 }
 
-async fn version() -> Reply<Version> {
-    Reply(Version {
+/// What runs.
+pub fn version() -> Version {
+    Version {
         version: env!("CARGO_PKG_VERSION"),
         branch: "",
         revision: "",
         go_version: "",
         build_date: "",
         build_user: "",
-    })
+    }
 }
 
 async fn live_query(State(fleet): State<Arc<Fleet>>) -> Result<Reply<Empty>> {

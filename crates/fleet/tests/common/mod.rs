@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod smtp;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -212,6 +214,11 @@ impl User {
             request = request.body(body.to_string());
         }
         request.send().await.unwrap()
+    }
+
+    /// The same client with another session.
+    pub fn with_token(&self, token: &Json) -> Self {
+        Self { token: token.as_str().map(String::from), ..self.clone() }
     }
 
     pub fn token(&self) -> &str {

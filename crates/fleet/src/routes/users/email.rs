@@ -40,8 +40,9 @@ pub async fn send(config: &Json, to: String, token: &str) -> Result<()> {
     let Some(mailer) = Mailer::of(config)? else { return Ok(()) };
     let server = config["server_settings"]["server_url"].as_str().unwrap_or_default();
     let text = format!(
-        "This is to be your mail address on {server}.\n\nTo confirm it, log in and open\n\n\
-         {server}/api/v1/fleet/email/change/{token}\n\nwithin one day. Until then the old address counts.\n"
+        "This is to be your mail address on {server}.\n\nThe token that confirms it, valid for one day:\n\n{token}\n\n\
+         Log in and get {server}/api/v1/fleet/email/change/ with the token at the end. Until then the old address \
+         counts.\n"
     );
     Ok(mailer.send(&Mail { to, subject: "Confirm your new mail address", text }).await?)
 }
