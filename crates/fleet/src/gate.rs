@@ -21,6 +21,8 @@ pub struct Gate {
     pub fleet: Arc<Fleet>,
     pub access: Access,
     pub is_setup: bool,
+    /// Whether it is there for users who must choose a new password first.
+    pub before_reset: bool,
 }
 
 /// Lets a request through to its handler, with the [`Viewer`] among its extensions.
@@ -49,8 +51,7 @@ async fn enter(gate: &Gate, mut request: Request) -> Result<Request> {
     let token =
         bearer(&request).ok_or_else(|| Error::unauthorised("Authorization header required"))?.to_owned();
     let (session, user) = find(&gate.fleet, token).await?;
-    let may_always = ["/logout", "/perform_required_password_reset"];
-    if user.force_password_reset && !may_always.iter().any(|path| request.uri().path().ends_with(path)) {
+    if user.force_password_reset && !gate.before_reset {
         return Err(Error::unauthorised("password reset required"));
     }
     let viewer = Viewer { subject: user.subject(), session_id: session.id, user: Arc::new(user) };

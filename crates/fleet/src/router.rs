@@ -12,11 +12,19 @@ use crate::routes::NOUNS;
 use crate::server::Fleet;
 use crate::{agent, live, metrics, probes};
 
+/// What users may do who must choose a new password first (the Fleet reference, section 2.2).
+const BEFORE_RESET: [&str; 2] = ["logout", "perform_required_password_reset"];
+
 /// The service. A path that is not known is answered with 404 and plain text, a method that is not with 405 and no body.
 pub fn router(fleet: Arc<Fleet>) -> Router {
     let mut router = Router::new();
     for route in all() {
-        let gate_state = Gate { fleet: fleet.clone(), access: route.access, is_setup: route.path == "setup" };
+        let gate_state = Gate {
+            fleet: fleet.clone(),
+            access: route.access,
+            is_setup: route.path == "setup",
+            before_reset: BEFORE_RESET.contains(&route.path),
+        };
         let handler = route.handler.clone().route_layer(from_fn_with_state(gate_state, gate));
         for path in paths(&route) {
             let positional = positional(&path);

@@ -84,7 +84,7 @@ async fn a_demanded_reset_lets_nothing_else_through() {
     let email = answer["user"]["email"].clone();
     let login = server.anonymous().post("login", json!({"email": email, "password": PASSWORD})).await.ok();
     let user = user.with_token(&login["token"]);
-    for path in ["me", "hosts/1", "version", "users"] {
+    for path in ["me", "hosts/1", "version", "users", "email/change/logout"] {
         assert_eq!(user.get(path).await.refused(401), "password reset required", "{path}");
     }
     user.post("change_password", json!({})).await.refused(401);
