@@ -19,12 +19,15 @@ fn main() {
     let dir = tempfile::tempdir().expect("a folder for the database");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.expect("the database opens");
+        let db =
+            Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.expect("the database opens");
         let secrets = [SECRET.to_owned()];
         db.write(move |tx| enroll_secret::replace(tx, None, &secrets)).await.expect("the secret is stored");
-        let fleet = Fleet::open(db, Settings::in_dir(dir.path().to_owned())).await.expect("the server starts");
+        let fleet =
+            Fleet::open(db, Settings::in_dir(dir.path().to_owned())).await.expect("the server starts");
         let limits = Limits { per_peer: 65_536, total: 65_536, ..Limits::default() };
-        let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), limits).await.expect("a port");
+        let listener =
+            Listener::bind("127.0.0.1:0".parse().expect("an address"), limits).await.expect("a port");
         let authority = listener.local_addr().expect("an address").to_string();
         let served = tokio::spawn(fleet::serve(fleet, listener.incoming(None), std::future::pending()));
         let plan = Plan {

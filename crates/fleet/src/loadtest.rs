@@ -49,7 +49,8 @@ struct Host {
 /// Runs the plan; `say` hears of each phase that begins.
 pub async fn run(plan: &Plan, say: impl Fn(&str)) -> Result<Outcome, Failure> {
     say(&format!("enrolling {} hosts", plan.hosts));
-    let hosts = (0..plan.hosts).map(|number| Host { identifier: format!("load-{number}"), node_key: String::new() });
+    let hosts =
+        (0..plan.hosts).map(|number| Host { identifier: format!("load-{number}"), node_key: String::new() });
     let (enrolment, hosts) = each(plan, hosts.collect(), Step::Enrol).await?;
     say("answering the first questions");
     let (details, hosts) = each(plan, hosts, Step::Answer).await?;
@@ -124,7 +125,8 @@ async fn enrol(client: &mut Client, plan: &Plan, host: &mut Host) -> Result<(), 
 /// Asks for work and answers it: an idle host has nothing left to tell.
 async fn answer(client: &mut Client, host: &Host) -> Result<(), Failure> {
     let asked = client.post("/api/osquery/distributed/read", &json!({"node_key": host.node_key})).await?;
-    let names: Vec<&String> = asked["queries"].as_object().into_iter().flat_map(|queries| queries.keys()).collect();
+    let names: Vec<&String> =
+        asked["queries"].as_object().into_iter().flat_map(|queries| queries.keys()).collect();
     let rows = |name: &str| match name.strip_prefix("fleet_detail_query_") {
         Some("uptime") => json!([{"total_seconds": "3600"}]),
         Some("osquery_flags") => {
@@ -133,8 +135,10 @@ async fn answer(client: &mut Client, host: &Host) -> Result<(), Failure> {
         Some(_) => json!([]),
         None => json!([{"1": "1"}]),
     };
-    let queries: serde_json::Map<String, Json> = names.iter().map(|name| ((*name).clone(), rows(name))).collect();
-    let statuses: serde_json::Map<String, Json> = names.iter().map(|name| ((*name).clone(), json!(0))).collect();
+    let queries: serde_json::Map<String, Json> =
+        names.iter().map(|name| ((*name).clone(), rows(name))).collect();
+    let statuses: serde_json::Map<String, Json> =
+        names.iter().map(|name| ((*name).clone(), json!(0))).collect();
     let body = json!({"node_key": host.node_key, "queries": queries, "statuses": statuses});
     let answer = client.post("/api/osquery/distributed/write", &body).await?;
     if answer != json!({}) {

@@ -60,7 +60,7 @@ pub fn paths(route: &Route) -> Vec<String> {
             .map(|version| format!("/api/{version}/fleet/{path}"))
             .collect::<Vec<_>>()
     };
-    names.flat_map(|path| under(path)).collect()
+    names.flat_map(under).collect()
 }
 
 /// The router wants one name for all parameters at the same place, whatever each route calls its own.

@@ -108,8 +108,8 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
 pub fn days_left(pem: &str) -> Option<i64> {
     let der = CertificateDer::pem_slice_iter(pem.as_bytes()).next()?.ok()?;
     let (_, parsed) = X509Certificate::from_der(&der).ok()?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    Some((parsed.validity().not_after.timestamp() - now as i64).div_euclid(86_400))
+    let now = jiff::Timestamp::now().as_second();
+    Some((parsed.validity().not_after.timestamp() - now).div_euclid(86_400))
 }
 
 /// The host names and addresses that the first certificate of a PEM text is for.

@@ -50,7 +50,7 @@ impl Db {
     /// Opens the database and brings its schema up to date.
     pub async fn open(location: &Location) -> DbResult<Self> {
         let db = Self { backend: Backend::open(location).await? };
-        db.write(|tx| migrate::run(tx)).await?;
+        db.write(migrate::run).await?;
         Ok(db)
     }
 

@@ -147,7 +147,7 @@ impl Campaign {
         }
         let delivery = message::delivery(self.id, host, result);
         let readers = match self.keep_or_readers(delivery.clone()) {
-            Kept::Kept => Vec::new(),
+            Kept::Spooled => Vec::new(),
             Kept::ForReaders(readers) => readers,
             Kept::Full => {
                 // Asked again later: by then somebody may read.
@@ -172,7 +172,7 @@ impl Campaign {
         }
         spool.bytes += delivery.text.len();
         spool.waiting.push(delivery);
-        Kept::Kept
+        Kept::Spooled
     }
 
     async fn deliver(&self, reader: &Arc<Line>, delivery: Delivery) {
@@ -205,7 +205,7 @@ impl Campaign {
 }
 
 enum Kept {
-    Kept,
+    Spooled,
     ForReaders(Vec<Arc<Line>>),
     Full,
 }

@@ -18,7 +18,7 @@ mod schedules;
 mod server;
 mod sessions;
 mod setup;
-mod specs;
+mod specs; // not listed: how requests hold lists of specs
 mod teams;
 mod translate;
 mod users;

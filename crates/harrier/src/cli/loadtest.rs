@@ -48,7 +48,10 @@ pub fn run(args: &Args) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(simulate(&plan, |phase| eprintln!("{phase} …")));
     let outcome = outcome.map_err(|error| anyhow::anyhow!("the simulation broke off: {error}"))?;
-    println!("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10}", "", "requests", "per s", "median", "p99", "slowest");
+    println!(
+        "{:<12} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "requests", "per s", "median", "p99", "slowest"
+    );
     for (name, phase) in
         [("enrolment", outcome.enrolment), ("details", outcome.details), ("check-ins", outcome.check_ins)]
     {
