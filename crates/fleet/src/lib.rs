@@ -5,6 +5,7 @@
 //! router     routes under each version      route      what a route declares about itself
 //! routes/    the API, one file per noun     request/   what handlers take out of requests
 //! agent/     the osquery TLS endpoints      live/      live queries and their streams
+//! jobs       what is done now and then
 //! error, reply                              what clients get
 //! ```
 //!
@@ -13,6 +14,7 @@
 pub mod agent;
 mod error;
 mod gate;
+pub mod jobs;
 pub mod live;
 mod reply;
 mod request;

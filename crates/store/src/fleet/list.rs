@@ -1,5 +1,7 @@
 //! Paging and order of lists (the Fleet reference, section 1.6).
 
+use jiff::Timestamp;
+
 use crate::db::Value;
 
 use super::fault::{Fault, Outcome};
@@ -37,6 +39,7 @@ pub struct Tail {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Owned {
     Int(i64),
+    Real(f64),
     Text(String),
 }
 
@@ -44,6 +47,7 @@ impl Owned {
     pub fn value(&self) -> Value<'_> {
         match self {
             Self::Int(int) => Value::Int(*int),
+            Self::Real(real) => Value::Real(*real),
             Self::Text(text) => Value::Text(text),
         }
     }
@@ -53,6 +57,13 @@ impl ListOptions {
     /// ` [AND column > $next] ORDER BY … LIMIT … OFFSET …`. `next` is the number of the first free argument, `keys`
     /// what the list can be ordered by; the first of them is the default.
     pub fn tail(&self, keys: &[OrderKey], next: usize) -> Outcome<Tail> {
+        let Tail { sql, after } = self.order(keys, next)?;
+        let (offset, limit) = self.window();
+        Ok(Tail { sql: format!("{sql} LIMIT {limit} OFFSET {offset}"), after })
+    }
+
+    /// The same without the page, for lists whose rows are chosen further.
+    pub fn order(&self, keys: &[OrderKey], next: usize) -> Outcome<Tail> {
         let column = match self.order_key.as_deref().filter(|key| !key.is_empty()) {
             None => keys.first(),
             Some(wanted) => Some(find(keys, wanted)?),
@@ -64,12 +75,19 @@ impl ListOptions {
         let after = self.after.as_ref().filter(|_| self.order_key.is_some());
         let after = after.map(|after| cursor(key, after)).transpose()?;
         let condition = after.as_ref().map_or(String::new(), |_| format!(" AND {column} {beyond} ${next}"));
-        let limit = self.limit();
-        let offset = if after.is_some() { 0 } else { u64::from(self.page) * u64::from(limit) };
-        Ok(Tail {
-            sql: format!("{condition} ORDER BY {column} {direction} LIMIT {limit} OFFSET {offset}"),
-            after,
-        })
+        // Rows that are equal by their key stay on their pages.
+        let tie = match keys.first() {
+            Some((_, first)) if *first != *column => format!(", {first} {direction}"),
+            _ => String::new(),
+        };
+        Ok(Tail { sql: format!("{condition} ORDER BY {column} {direction}{tie}"), after })
+    }
+
+    /// The rows of the page: how many to leave out, and how many to show.
+    pub fn window(&self) -> (u64, u64) {
+        let limit = u64::from(self.limit());
+        let continued = self.after.is_some() && self.order_key.is_some();
+        (if continued { 0 } else { u64::from(self.page) * limit }, limit)
     }
 
     fn limit(&self) -> u32 {
@@ -78,10 +96,15 @@ impl ListOptions {
 
     /// The pattern for `LIKE … ESCAPE '\'` against lower-case text, `None` when everything matches.
     pub fn pattern(&self) -> Option<String> {
-        let text = self.query.trim().to_lowercase();
-        let escape = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        (!text.is_empty()).then(|| format!("%{}%", escape(&text)))
+        pattern(&self.query)
     }
+}
+
+/// See [`ListOptions::pattern`].
+pub fn pattern(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let escape = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    (!text.is_empty()).then(|| format!("%{}%", escape(&text)))
 }
 
 fn find<'k>(keys: &'k [OrderKey], wanted: &str) -> Outcome<&'k OrderKey> {
@@ -98,6 +121,11 @@ fn cursor(key: &str, after: &str) -> Outcome<Owned> {
         let number =
             after.parse().map_err(|_| Fault::invalid("after", format!("{after} is not a number")))?;
         return Ok(Owned::Int(number));
+    }
+    if key.ends_with("_at") || key.ends_with("_time") {
+        let time: Timestamp =
+            after.parse().map_err(|_| Fault::invalid("after", format!("{after} is not a time")))?;
+        return Ok(Owned::Int(time.as_microsecond()));
     }
     Ok(Owned::Text(after.to_owned()))
 }
@@ -126,7 +154,7 @@ mod tests {
             per_page: Some(5),
             ..ListOptions::default()
         };
-        assert_eq!(sql(&by), " AND h.hostname < $3 ORDER BY h.hostname DESC LIMIT 5 OFFSET 0");
+        assert_eq!(sql(&by), " AND h.hostname < $3 ORDER BY h.hostname DESC, h.id DESC LIMIT 5 OFFSET 0");
         assert_eq!(by.tail(KEYS, 3).unwrap().after, Some(Owned::Text("m".into())));
     }
 
