@@ -60,6 +60,8 @@ async fn lists_are_filtered_ordered_and_cut_into_pages() {
     assert_eq!(names(&get("?query=uuid-web01").await), ["web01"]);
     assert_eq!(names(&get("?query=10.0.0.7").await), ["old"]);
     assert_eq!(names(&get("?query=%25").await), Vec::<&str>::new());
+    let long = json!({"query": "x".repeat(100_000)});
+    assert_eq!(server.admin.post("hosts/search", long).await.ok()["hosts"], json!([]));
     assert_eq!(names(&get("?team_id=1").await), ["db01", "db02"]);
     assert_eq!(names(&get("?status=online").await), ["db01", "db02", "web01"]);
     assert_eq!(names(&get("?status=online&page=1&per_page=2").await), ["web01"]);

@@ -11,6 +11,9 @@ const EVERYTHING: u32 = 1_000_000;
 /// A page of a list that names no size.
 const PAGE: u32 = 20;
 
+/// The most characters of a text to match: databases refuse longer patterns, and no name is that long.
+const MAX_PATTERN: usize = 1000;
+
 /// What a list should show. Made from a query string by the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
@@ -102,7 +105,7 @@ impl ListOptions {
 
 /// See [`ListOptions::pattern`].
 pub fn pattern(text: &str) -> Option<String> {
-    let text = text.trim().to_lowercase();
+    let text: String = text.trim().to_lowercase().chars().take(MAX_PATTERN).collect();
     let escape = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     (!text.is_empty()).then(|| format!("%{}%", escape(&text)))
 }
@@ -170,5 +173,14 @@ mod tests {
         let options = ListOptions { query: " 50%_Off\\ ".into(), ..ListOptions::default() };
         assert_eq!(options.pattern().as_deref(), Some("%50\\%\\_off\\\\%"));
         assert_eq!(ListOptions::default().pattern(), None);
+        assert_eq!(pattern(&"x".repeat(60_000)).map(|pattern| pattern.len()), Some(1002));
+    }
+
+    #[test]
+    fn cursors_are_as_their_columns_are_stored() {
+        assert_eq!(cursor("team_id", "7").unwrap(), Owned::Int(7));
+        assert_eq!(cursor("seen_time", "1970-01-01T00:00:01Z").unwrap(), Owned::Int(1_000_000));
+        assert_eq!(cursor("uuid", "7").unwrap(), Owned::Text("7".into()));
+        assert!(cursor("created_at", "yesterday").is_err() && cursor("id", "x").is_err());
     }
 }

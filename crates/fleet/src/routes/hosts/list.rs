@@ -72,6 +72,7 @@ pub async fn of_label(
     query: ListQuery,
 ) -> Result<Reply<Hosts>> {
     let filter = Filter { label: Some(id), ..filter(&query)? };
+    fleet.db.read(move |tx| host::label_exists(tx, id)).await?;
     page(fleet, viewer, query, filter).await
 }
 
@@ -83,9 +84,6 @@ async fn page(fleet: Arc<Fleet>, viewer: Viewer, query: ListQuery, filter: Filte
     let visible = viewer.subject.visible_hosts();
     let db = fleet.db.clone();
     let read = db.read(move |tx| -> Result<_> {
-        if let Some(label) = filter.label {
-            host::label_exists(tx, label)?;
-        }
         let software = filter.software.map(|id| software::by_id(tx, id)).transpose()?.flatten();
         let (hosts, now) = at_moment(&fleet, |moment| {
             let hosts = host::list(tx, &filter, &visible, &query.options, moment, &with);
