@@ -9,6 +9,7 @@
 //! probes     health, version, numbers       openapi    the description of the API
 //! metrics    what is counted                throttle   how often passwords may be tried
 //! mail       mails to users
+//! jobs       what is done now and then
 //! error, reply                              what clients get
 //! ```
 //!
@@ -17,6 +18,7 @@
 pub mod agent;
 mod error;
 mod gate;
+pub mod jobs;
 pub mod live;
 pub mod loadtest;
 mod mail;

@@ -7,7 +7,7 @@ mod peer;
 mod viewer;
 
 pub use body::{Body, read_limited};
-pub use list::{ListQuery, pairs as query_pairs};
+pub use list::{ListQuery, pairs as query_pairs, parse_bool};
 pub use params::{Id, Ids, Name};
 pub use peer::{Peer, peer_address};
 pub use viewer::Viewer;

@@ -62,8 +62,10 @@ impl Fleet {
 /// Serves the API and the agents until `stop` is done.
 pub async fn serve(fleet: Arc<Fleet>, incoming: Incoming, stop: impl Future<Output = ()>) {
     let jobs = tokio::spawn(jobs(fleet.clone()));
+    let rare = tokio::spawn(crate::jobs::run(fleet.clone()));
     serve::http::serve(incoming, crate::router(fleet.clone()), stop).await;
     jobs.abort();
+    rare.abort();
     fleet.agents.flush(&fleet.db).await;
 }
 

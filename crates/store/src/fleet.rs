@@ -22,6 +22,8 @@ pub mod password_reset;
 pub mod policy;
 pub mod query;
 pub mod session;
+pub mod software;
+pub mod target;
 pub mod team;
 mod time;
 pub mod token;

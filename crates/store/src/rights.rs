@@ -202,7 +202,7 @@ impl Subject {
             // What belongs to no team is readable by every member of any where the table says so.
             Of::All | Of::Team(None) => {
                 matches!(action, Action::List | Action::Read)
-                    && object != Object::Host
+                    && !matches!(object, Object::Host | Object::Software)
                     && (right.team.len() == ANY.len())
             }
             Of::Owner(_) => self.owns(right, of),
@@ -216,6 +216,11 @@ impl Subject {
     /// The hosts that a list, count or search shows.
     pub fn visible_hosts(&self) -> Visible {
         self.hosts_with(ANY, ANY)
+    }
+
+    /// The hosts that the user may change.
+    pub fn writable_hosts(&self) -> Visible {
+        self.hosts_with(WRITERS, WRITERS)
     }
 
     /// The hosts that a live query may ask; observers ask theirs only with queries that are marked for them.
@@ -303,6 +308,7 @@ mod tests {
         assert!(!maintainer.may(Action::Write, Object::Host, Of::Team(Some(4))));
         assert!(!maintainer.may(Action::Write, Object::Host, Of::Team(None)));
         assert!(!maintainer.may(Action::Read, Object::Host, Of::Team(None)));
+        assert!(!maintainer.may(Action::List, Object::Software, Of::Team(None)));
         assert!(maintainer.may(Action::Read, Object::Label, Of::All));
         assert!(!maintainer.may(Action::Write, Object::Label, Of::All));
         assert!(!on_team(Role::Observer).may(Action::Write, Object::Host, Of::Team(Some(3))));

@@ -19,7 +19,8 @@ mod refusal;
 mod registry;
 mod work;
 
-pub use details::Row;
+pub use carve::block_path;
+pub use details::{Row, platform_family};
 pub use registry::Agents;
 
 /// The routes, under both of their paths.

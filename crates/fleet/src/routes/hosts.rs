@@ -1,26 +1,48 @@
 //! Hosts (the Fleet reference, section 4).
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use serde::Serialize;
 use store::fleet::Time;
-use store::fleet::host::{self, Host, Status};
-use store::rights::{Action, Object, Of};
+use store::fleet::host::{Host, Moment, Status};
+use store::rights::{Action, Object};
 
-use crate::error::Result;
-use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Id, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
+
+mod change;
+mod list;
+mod macadmins;
+mod one;
+mod report;
+mod summary;
 
 pub const NOUN: Noun = Noun { name: "hosts", routes };
 
 fn routes() -> Vec<Route> {
+    let list = Access::May(Action::List, Object::Host);
     let read = Access::May(Action::Read, Object::Host);
+    let write = Access::May(Action::Write, Object::Host);
     vec![
-        Route::get("hosts/{id}", read, "One host in detail.", show),
-        Route::post("hosts/{id}/refetch", read, "Ask a host for all its details.", refetch),
+        Route::get("hosts", list, "The hosts that match.", list::list),
+        Route::get("hosts/count", list, "How many hosts match.", list::count),
+        Route::get("hosts/report", list, "The hosts that match, as a table.", report::report),
+        Route::get("labels/{id}/hosts", list, "The hosts of a label.", list::of_label),
+        Route::get("host_summary", list, "Hosts by status and platform.", summary::summary),
+        Route::get("os_versions", list, "Hosts by operating system.", summary::os_versions),
+        Route::get("macadmins", list, "Munki and device management of all hosts.", macadmins::all),
+        Route::get("hosts/{id}", read, "One host in detail.", one::show),
+        Route::get("hosts/identifier/{identifier}", read, "One host in detail, by any name.", one::named),
+        Route::get("hosts/{id}/device_mapping", read, "Mail addresses of a host.", one::device_mapping),
+        Route::get("hosts/{id}/macadmins", read, "Munki and management of a host.", macadmins::one),
+        Route::post("hosts/{id}/refetch", read, "Ask a host for all its details.", one::refetch),
+        Route::delete("hosts/{id}", write, "Delete a host.", change::delete),
+        Route::post("hosts/delete", write, "Delete hosts.", change::delete_many),
+        Route::post("hosts/transfer", write, "Give hosts to a team.", change::transfer),
+        Route::post(
+            "hosts/transfer/filter",
+            write,
+            "Give hosts that match to a team.",
+            change::transfer_matching,
+        ),
     ]
 }
 
@@ -38,35 +60,23 @@ impl Shown {
     /// As of now. What was seen of the host since the last write counts as well.
     pub fn of(fleet: &Fleet, mut host: Host) -> Self {
         host.seen_time = fleet.agents.last_seen(host.id).max(host.seen_time);
+        Self::at(host, Time::now())
+    }
+
+    /// As of a moment, for hosts that were chosen by their status at that moment.
+    pub fn at(host: Host, now: Time) -> Self {
         let display_name = match (&*host.computer_name, &*host.hostname) {
             ("", "") => format!("{} ({})", host.hardware_model, host.hardware_serial),
             ("", hostname) => hostname.to_owned(),
             (name, _) => name.to_owned(),
         };
-        let (status, display_text) = (host.status(Time::now()), host.hostname.clone());
+        let (status, display_text) = (host.status(now), host.hostname.clone());
         Self { host, status, display_text, display_name }
     }
 }
 
-#[derive(Serialize)]
-struct One {
-    host: Shown,
-}
-
-async fn find(fleet: &Fleet, viewer: &Viewer, id: u32) -> Result<Host> {
-    let host = fleet.db.read(move |tx| host::by_id(tx, id)).await?;
-    viewer.require(Action::Read, Object::Host, Of::Team(host.team_id))?;
-    Ok(host)
-}
-
-async fn show(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<One>> {
-    let host = find(&fleet, &viewer, id).await?;
-    Ok(Reply(One { host: Shown::of(&fleet, host) }))
-}
-
-async fn refetch(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<Empty>> {
-    find(&fleet, &viewer, id).await?;
-    fleet.db.write(move |tx| host::request_refetch(tx, id)).await?;
-    fleet.agents.refresh(&fleet.db, id).await?;
-    Ok(DONE)
+/// Runs `work` with one moment, for which all of it tells statuses.
+pub fn at_moment<T>(fleet: &Fleet, work: impl FnOnce(Moment<'_>) -> T) -> T {
+    let seen = |id| fleet.agents.last_seen(id);
+    work(Moment { now: Time::now(), seen: &seen })
 }

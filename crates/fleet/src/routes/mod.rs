@@ -5,6 +5,7 @@ use crate::route::Noun;
 pub use server::version;
 
 mod activities;
+mod carves;
 mod config;
 mod enroll_secrets;
 mod hosts;
@@ -18,7 +19,9 @@ mod schedules;
 mod server;
 mod sessions;
 mod setup;
+mod software;
 mod specs; // not listed: how requests hold lists of specs
+mod targets;
 mod teams;
 mod translate;
 mod users;
@@ -26,6 +29,7 @@ mod users;
 /// Every noun.
 pub const NOUNS: &[&Noun] = &[
     &activities::NOUN,
+    &carves::NOUN,
     &config::NOUN,
     &enroll_secrets::NOUN,
     &hosts::NOUN,
@@ -39,6 +43,8 @@ pub const NOUNS: &[&Noun] = &[
     &server::NOUN,
     &sessions::NOUN,
     &setup::NOUN,
+    &software::NOUN,
+    &targets::NOUN,
     &teams::NOUN,
     &translate::NOUN,
     &users::NOUN,

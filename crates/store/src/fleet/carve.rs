@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
+use super::list::{ListOptions, OrderKey, Owned};
 use super::time::Time;
 use crate::db::{DbError, DbResult, Row, Tx};
 use crate::params;
@@ -95,4 +96,26 @@ pub fn by_id(tx: &mut Tx<'_>, id: u32) -> Outcome<Carve> {
 pub fn block_stored(tx: &mut Tx<'_>, id: u32, block: i64) -> Outcome<bool> {
     let sql = "UPDATE carves SET max_block = $2 WHERE id = $1 AND max_block = $2 - 1";
     Ok(tx.execute(sql, params![id, block])? == 1)
+}
+
+const KEYS: &[OrderKey] =
+    &[("id", "id"), ("created_at", "created_at"), ("host_id", "host_id"), ("name", "name")];
+
+/// A page of carves.
+pub fn list(tx: &mut Tx<'_>, expired_too: bool, options: &ListOptions) -> Outcome<Vec<Carve>> {
+    let tail = options.tail(KEYS, 1)?;
+    let shown = if expired_too { "1 = 1" } else { "expired = 0" };
+    let sql = format!("SELECT {COLUMNS} FROM carves WHERE {shown}{}", tail.sql);
+    let arguments: Vec<_> = tail.after.iter().map(Owned::value).collect();
+    Ok(tx.all(&sql, &arguments, from_row)?)
+}
+
+/// Marks carves that began before `before`; their blocks may go.
+pub fn expire(tx: &mut Tx<'_>, before: Time) -> Outcome<u64> {
+    Ok(tx.execute("UPDATE carves SET expired = 1 WHERE expired = 0 AND created_at <= $1", params![before])?)
+}
+
+/// The carves whose blocks may be removed.
+pub fn expired(tx: &mut Tx<'_>) -> Outcome<Vec<u32>> {
+    Ok(tx.values("SELECT id FROM carves WHERE expired = 1 ORDER BY id", &[])?)
 }

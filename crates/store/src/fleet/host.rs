@@ -8,15 +8,27 @@ use super::time::Time;
 use crate::db::{DbResult, Row, Tx};
 use crate::params;
 
+mod change;
+mod detail;
 mod enrol;
+mod filter;
 mod ingest;
+mod macadmins;
 mod more;
+mod page;
 mod status;
+mod summary;
 
+pub use change::{delete, delete_unanswered, lives, transfer, unseen_since};
+pub use detail::{Detail, DeviceMapping, HostLabel, HostPolicy, PackStats, detail, device_mapping};
 pub use enrol::{Enrolment, enrol};
+pub use filter::{Filter, Moment, StatusFilter, label_exists};
 pub use ingest::{Facts, label_results, policy_results, save_additional, save_facts, seen};
+pub use macadmins::{Aggregated, MacAdmins, aggregated_macadmins, macadmins};
 pub use more::{HostUser, Inventory, Mdm, More, ScheduledStats, Software, save_more};
+pub use page::{AdditionalNames, With, count, device_mappings, ids, list};
 pub use status::{Counts, Status, status};
+pub use summary::{OsVersion, PlatformCount, Summary, os_versions, summary};
 
 /// A host as on the wire, as far as its own row tells.
 #[derive(Clone, Debug, Serialize)]
@@ -145,6 +157,18 @@ pub fn from_row(row: &mut Row) -> DbResult<Host> {
 pub fn by_id(tx: &mut Tx<'_>, id: u32) -> Outcome<Host> {
     let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE h.id = $1");
     tx.first(&sql, params![id], from_row)?.ok_or_else(|| Fault::not_found("Host", id))
+}
+
+/// The hosts of this identifier: hostname, UUID, serial number, node key, or as the agent names itself.
+pub fn by_identifier(tx: &mut Tx<'_>, identifier: &str) -> Outcome<Vec<Host>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {FROM} WHERE h.hostname = $1 OR h.uuid = $1 OR h.hardware_serial = $1 \
+            OR h.osquery_host_id = $1 OR h.node_key_hash = $2 ORDER BY h.id"
+    );
+    if identifier.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(tx.all(&sql, params![identifier, super::token::hash(identifier)], from_row)?)
 }
 
 /// The host whose node key has this hash.

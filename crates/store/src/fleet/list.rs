@@ -9,6 +9,9 @@ const EVERYTHING: u32 = 1_000_000;
 /// A page of a list that names no size.
 const PAGE: u32 = 20;
 
+/// The most characters of a text to match: databases refuse longer patterns, and no name is that long.
+const MAX_PATTERN: usize = 1000;
+
 /// What a list should show. Made from a query string by the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
@@ -37,6 +40,7 @@ pub struct Tail {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Owned {
     Int(i64),
+    Real(f64),
     Text(String),
 }
 
@@ -44,6 +48,7 @@ impl Owned {
     pub fn value(&self) -> Value<'_> {
         match self {
             Self::Int(int) => Value::Int(*int),
+            Self::Real(real) => Value::Real(*real),
             Self::Text(text) => Value::Text(text),
         }
     }
@@ -53,6 +58,13 @@ impl ListOptions {
     /// ` [AND column > $next] ORDER BY … LIMIT … OFFSET …`. `next` is the number of the first free argument, `keys`
     /// what the list can be ordered by; the first of them is the default.
     pub fn tail(&self, keys: &[OrderKey], next: usize) -> Outcome<Tail> {
+        let Tail { sql, after } = self.order(keys, next)?;
+        let (offset, limit) = self.window();
+        Ok(Tail { sql: format!("{sql} LIMIT {limit} OFFSET {offset}"), after })
+    }
+
+    /// The same without the page, for lists whose rows are chosen further.
+    pub fn order(&self, keys: &[OrderKey], next: usize) -> Outcome<Tail> {
         let column = match self.order_key.as_deref().filter(|key| !key.is_empty()) {
             None => keys.first(),
             Some(wanted) => Some(find(keys, wanted)?),
@@ -64,12 +76,19 @@ impl ListOptions {
         let after = self.after.as_ref().filter(|_| self.order_key.is_some());
         let after = after.map(|after| cursor(key, column, after)).transpose()?;
         let condition = after.as_ref().map_or(String::new(), |_| format!(" AND {column} {beyond} ${next}"));
-        let limit = self.limit();
-        let offset = if after.is_some() { 0 } else { u64::from(self.page) * u64::from(limit) };
-        Ok(Tail {
-            sql: format!("{condition} ORDER BY {column} {direction} LIMIT {limit} OFFSET {offset}"),
-            after,
-        })
+        // Rows that are equal by their key stay on their pages.
+        let tie = match keys.first() {
+            Some((_, first)) if *first != *column => format!(", {first} {direction}"),
+            _ => String::new(),
+        };
+        Ok(Tail { sql: format!("{condition} ORDER BY {column} {direction}{tie}"), after })
+    }
+
+    /// The rows of the page: how many to leave out, and how many to show.
+    pub fn window(&self) -> (u64, u64) {
+        let limit = u64::from(self.limit());
+        let continued = self.after.is_some() && self.order_key.is_some();
+        (if continued { 0 } else { u64::from(self.page) * limit }, limit)
     }
 
     fn limit(&self) -> u32 {
@@ -78,10 +97,15 @@ impl ListOptions {
 
     /// The pattern for `LIKE … ESCAPE '\'` against lower-case text, `None` when everything matches.
     pub fn pattern(&self) -> Option<String> {
-        let text = self.query.trim().to_lowercase();
-        let escape = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        (!text.is_empty()).then(|| format!("%{}%", escape(&text)))
+        pattern(&self.query)
     }
+}
+
+/// See [`ListOptions::pattern`].
+pub fn pattern(text: &str) -> Option<String> {
+    let text: String = text.trim().to_lowercase().chars().take(MAX_PATTERN).collect();
+    let escape = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    (!text.is_empty()).then(|| format!("%{}%", escape(&text)))
 }
 
 fn find<'k>(keys: &'k [OrderKey], wanted: &str) -> Outcome<&'k OrderKey> {
@@ -134,7 +158,7 @@ mod tests {
             per_page: Some(5),
             ..ListOptions::default()
         };
-        assert_eq!(sql(&by), " AND h.hostname < $3 ORDER BY h.hostname DESC LIMIT 5 OFFSET 0");
+        assert_eq!(sql(&by), " AND h.hostname < $3 ORDER BY h.hostname DESC, h.id DESC LIMIT 5 OFFSET 0");
         assert_eq!(by.tail(KEYS, 3).unwrap().after, Some(Owned::Text("m".into())));
     }
 
@@ -169,5 +193,14 @@ mod tests {
         let options = ListOptions { query: " 50%_Off\\ ".into(), ..ListOptions::default() };
         assert_eq!(options.pattern().as_deref(), Some("%50\\%\\_off\\\\%"));
         assert_eq!(ListOptions::default().pattern(), None);
+        assert_eq!(pattern(&"x".repeat(60_000)).map(|pattern| pattern.len()), Some(1002));
+    }
+
+    #[test]
+    fn cursors_are_as_their_columns_are_stored() {
+        assert_eq!(cursor("team_id", "team_id", "7").unwrap(), Owned::Int(7));
+        assert_eq!(cursor("seen_time", "seen_time", "1970-01-01T00:00:01Z").unwrap(), Owned::Int(1_000_000));
+        assert_eq!(cursor("uuid", "uuid", "7").unwrap(), Owned::Text("7".into()));
+        assert!(cursor("created_at", "created_at", "yesterday").is_err() && cursor("id", "id", "x").is_err());
     }
 }

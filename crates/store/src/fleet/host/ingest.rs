@@ -67,7 +67,8 @@ pub fn label_results(tx: &mut Tx<'_>, id: u32, results: &[(u32, bool)]) -> Outco
             "INSERT INTO label_membership (label_id, host_id) SELECT id, $2 FROM labels \
                 WHERE id = $1 AND label_membership_type = 'dynamic' ON CONFLICT DO NOTHING"
         } else {
-            "DELETE FROM label_membership WHERE label_id = $1 AND host_id = $2"
+            "DELETE FROM label_membership WHERE label_id = $1 AND host_id = $2 AND EXISTS ( \
+                SELECT 1 FROM labels WHERE id = $1 AND label_membership_type = 'dynamic')"
         };
         tx.execute(sql, params![label, id])?;
     }
