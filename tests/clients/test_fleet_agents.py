@@ -103,22 +103,21 @@ class Agents(unittest.TestCase):
         agent = Agent(self.server, "honest", self.secret)
         agent.work()
         agent.work()
-        before = self.host("honest")
+        agent.read()
         answer = agent.write({
-            "fleet_detail_query_system_info": [{"hostname": "forged"}], "fleet_distributed_query_999": [],
-            "fleet_label_query_999": [{"1": "1"}], "nonsense": [],
+            "fleet_distributed_query_999": [], "fleet_label_query_999": [{"1": "1"}],
+            "fleet_policy_query_999": [], "nonsense": [],
         })
         self.assertEqual(answer, {})
-        # Asked once, details may be sent again (a lost answer); labels and campaigns of others may not.
-        self.assertEqual(self.host("honest")["id"], before["id"])
+        # Another's host is out of reach: who writes is decided by the node key alone.
+        other = Agent(self.server, "other", self.secret)
+        other.write({"fleet_detail_query_system_info": [{"hostname": "honest.example.org", "uuid": "forged"}]})
+        self.assertEqual(self.host("honest")["uuid"], "uuid-honest")
+        named = [host for host in self.admin.ok("GET", "hosts")["hosts"] if host["hostname"] == "honest.example.org"]
+        self.assertEqual(len(named), 1)
 
     def host(self, identifier):
-        """Hosts are numbered in the order in which they enrol."""
-        for number in range(1, 100):
-            answer = self.admin.call("GET", f"hosts/{number}")
-            if answer.status == 200 and answer["host"]["hostname"].startswith(f"{identifier}."):
-                return answer["host"]
-        self.fail(f"no host {identifier}")
+        return self.admin.ok("GET", f"hosts/identifier/{identifier}")["host"]
 
     def stream(self, name, version="v1"):
         context = ssl.create_default_context(cafile=str(self.server.data / "fleet.pem"))

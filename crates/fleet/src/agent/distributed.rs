@@ -212,7 +212,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
     for (name, reply) in given.into_replies() {
         let id = |prefix: &str| name.strip_prefix(prefix).and_then(|id| id.parse::<u32>().ok());
         if let Some(detail) = name.strip_prefix(DETAIL) {
-            if state.asked.details.of.is_none() {
+            if state.asked.details.answerable().is_none() {
                 refuse("details not asked");
                 continue;
             }
@@ -221,7 +221,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
                 details::ingest(detail, reply.rows, &mut sorted.details);
             }
         } else if let Some(additional) = name.strip_prefix(ADDITIONAL) {
-            if state.asked.details.of.is_none() {
+            if state.asked.details.answerable().is_none() {
                 refuse("details not asked");
                 continue;
             }
@@ -229,7 +229,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
                 if reply.failed { Json::Null } else { serde_json::to_value(&reply.rows).unwrap_or_default() };
             sorted.additional.get_or_insert_default().insert(additional.to_owned(), rows);
         } else if let Some(id) = id(LABEL) {
-            match &state.asked.labels.of {
+            match state.asked.labels.answerable() {
                 Some(work) if work.labels_of(&state.host).any(|label| label.id == id) => {
                     // A query that failed says nothing about membership.
                     let results = sorted.labels.get_or_insert_default();
@@ -240,7 +240,7 @@ fn sort(fleet: &Fleet, state: &AgentState, given: Given) -> Sorted {
                 _ => refuse("label not asked"),
             }
         } else if let Some(id) = id(POLICY) {
-            match &state.asked.policies.of {
+            match state.asked.policies.answerable() {
                 Some(work) if work.policies_of(&state.host).any(|policy| policy.id == id) => {
                     let passes = (!reply.failed).then_some(!reply.rows.is_empty());
                     sorted.policies.get_or_insert_default().push((id, passes));

@@ -18,6 +18,8 @@ use crate::error::Result;
 const MAX_AGE: Duration = Duration::from_secs(30);
 /// A question that was asked is not asked again for that long.
 const IN_FLIGHT: Duration = Duration::from_secs(90);
+/// An answer may come again for that long.
+const ANSWERS_AGAIN_WITHIN: Duration = Duration::from_secs(600);
 
 /// What hosts are asked at present.
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl WorkCache {
     }
 }
 
-/// What an agent was asked: it may answer that and nothing else. Answers may come late, so nothing is taken back.
+/// What an agent was asked: it may answer that and nothing else.
 #[derive(Debug, Default)]
 pub struct Asked {
     pub details: Question,
@@ -100,18 +102,28 @@ pub struct Question {
     /// While no answer has come.
     sent: Option<Instant>,
     /// What was asked, once anything was.
-    pub of: Option<Arc<Work>>,
+    of: Option<Arc<Work>>,
+    /// When the first answer came.
+    answered: Option<Instant>,
 }
 
 impl Question {
     /// Notes that it is asked.
     pub fn ask(&mut self, work: &Arc<Work>) {
-        *self = Self { sent: Some(Instant::now()), of: Some(work.clone()) };
+        *self = Self { sent: Some(Instant::now()), of: Some(work.clone()), answered: None };
     }
 
     /// Notes an answer: it may be asked again whenever it is due.
     pub fn answered(&mut self) {
         self.sent = None;
+        self.answered.get_or_insert_with(Instant::now);
+    }
+
+    /// What may be answered: what was asked, however late the answer is, and for a while the same again, since an agent that did
+    /// not hear that its answer arrived sends it once more.
+    pub fn answerable(&self) -> Option<&Arc<Work>> {
+        let is_over = self.answered.is_some_and(|at| at.elapsed() >= ANSWERS_AGAIN_WITHIN);
+        self.of.as_ref().filter(|_| !is_over)
     }
 
     /// Whether it was asked a moment ago and the agent is at it.
