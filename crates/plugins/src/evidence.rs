@@ -44,7 +44,7 @@ pub fn each(
     args: &Args<'_>,
     files: usize,
     accessor: usize,
-    mut parse: impl FnMut(&Target, &mut dyn Source) -> Result<(), End>,
+    mut parse: impl FnMut(&Target, &mut (dyn Source + Send)) -> Result<(), End>,
 ) -> Flow {
     for target in accessor::resolve_all(args, files, accessor)? {
         args.scope.tick()?;

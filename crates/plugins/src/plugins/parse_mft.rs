@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
+use forensics::Source;
 use forensics::mft::{self, File, Times};
 use jiff::Timestamp;
 use vql::args::Args;
@@ -76,13 +78,49 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let start = args.int(START, 0)?.max(0) as u64;
     evidence::each(args, FILENAME, ACCESSOR, |_, file| {
         let (mut flow, mut row): (Flow, Row) = (Ok(()), Row::default());
-        mft::files(file, start, |file| {
+        on_two_threads(file, start, |file| {
             row.schema = columns.clone();
             cells.fill(&file, &mut row.cells);
             flow = args.scope.tick().and_then(|()| sink.row(&mut row));
             flow.is_ok()
         })?;
         flow.map_err(End::Stop)
+    })
+}
+
+/// Files that travel between the threads together.
+const BATCH: usize = 256;
+/// Batches that wait for their rows.
+const WAITING: usize = 4;
+
+/// Reads the table on a thread of its own: making rows takes nearly as long.
+fn on_two_threads(
+    source: &mut (dyn Source + Send),
+    start: u64,
+    mut take: impl FnMut(File) -> bool,
+) -> forensics::Result<()> {
+    let (sender, batches) = sync_channel(WAITING);
+    std::thread::scope(|threads| {
+        let reader = threads.spawn(move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            let read = mft::files(source, start, |file| {
+                batch.push(file);
+                batch.len() < BATCH
+                    || sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok()
+            });
+            // Nobody takes it when no more is wanted.
+            let _ = sender.send(batch);
+            read
+        });
+        // Its end closes the channel, which ends the reader.
+        let _ = batches.into_iter().try_for_each(|batch: Vec<File>| match batch.into_iter().all(&mut take) {
+            true => Ok(()),
+            false => Err(()),
+        });
+        match reader.join() {
+            Ok(read) => read,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     })
 }
 
