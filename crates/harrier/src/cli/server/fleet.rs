@@ -35,6 +35,9 @@ pub struct Args {
     /// The key of that certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "fleet_cert")]
     fleet_key: Option<PathBuf>,
+    /// A proxy in front of the fleet server, whose X-Forwarded-For is believed.
+    #[arg(long, value_name = "ADDRESS")]
+    fleet_proxy: Vec<std::net::IpAddr>,
     /// The database: a postgres:// address; the default is the file harrier.db in the data directory.
     #[arg(long, value_name = "ADDRESS", env = "HARRIER_DATABASE", hide_env_values = true)]
     database: Option<String>,
@@ -77,7 +80,9 @@ impl Running {
         let tls =
             if is_plain { None } else { Some(web::server_config(certificate(args, config, dir, address)?)?) };
         let db = Db::open(&location(args, dir)?).await.context("the database cannot be used")?;
-        let fleet = Fleet::open(db, Settings::in_dir(dir.path().to_owned())).await;
+        let mut settings = Settings::in_dir(dir.path().to_owned());
+        settings.trusted_proxies.clone_from(&args.fleet_proxy);
+        let fleet = Fleet::open(db, settings).await;
         let fleet =
             fleet.map_err(|error| anyhow::anyhow!("the fleet server cannot start: {}", error.message))?;
         let incoming = listener.incoming(tls);
