@@ -100,4 +100,6 @@ impl Backend {
 }
 
 #[cfg(test)]
+pub(crate) mod fresh;
+#[cfg(test)]
 mod tests;

@@ -41,6 +41,7 @@ pub mod revocation;
 pub mod rights;
 pub mod role;
 pub mod rows;
+pub mod sandbox;
 pub mod secret;
 pub mod user;
 
