@@ -11,6 +11,7 @@ use crate::params;
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/0001_fleet.sql")),
     (4, include_str!("../../migrations/0004_sandbox.sql")),
+    (5, include_str!("../../migrations/0005_host_facts.sql")),
 ];
 
 /// Words of the files, and what PostgreSQL calls them.

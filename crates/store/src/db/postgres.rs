@@ -1,5 +1,6 @@
 //! PostgreSQL: pooled connections, serializable transactions, run again when the server asks for it.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
@@ -146,15 +147,18 @@ impl Running<'_> {
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-        sink: &mut dyn FnMut(&mut Row) -> DbResult<()>,
+        sink: &mut dyn FnMut(&mut Row) -> DbResult<ControlFlow<()>>,
     ) -> DbResult<()> {
         let done = self.session.handle.block_on(async {
             let statement = self.prepare(sql).await?;
             let rows = self.session.client.query_raw(&statement, slice(params)).await?;
             let mut rows = std::pin::pin!(rows);
+            let mut filled = Row::with_width(statement.columns().len());
             while let Some(row) = rows.try_next().await? {
-                let columns = (0..row.len()).map(|index| column(&row, index)).collect::<DbResult<_>>()?;
-                sink(&mut Row::new(columns))?;
+                filled.fill((0..row.len()).map(|index| column(&row, index)))?;
+                if sink(&mut filled)?.is_break() {
+                    break;
+                }
             }
             Ok(())
         });

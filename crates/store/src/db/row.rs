@@ -15,20 +15,32 @@ pub(super) enum Column {
 /// One row. Its columns are taken in the order of the SELECT.
 #[derive(Clone, Debug)]
 pub struct Row {
-    columns: std::vec::IntoIter<Column>,
+    columns: Vec<Column>,
     taken: usize,
 }
 
 impl Row {
-    pub(super) fn new(columns: Vec<Column>) -> Self {
-        Self { columns: columns.into_iter(), taken: 0 }
+    /// A row for so many columns, to be filled again and again.
+    pub(super) fn with_width(width: usize) -> Self {
+        Self { columns: Vec::with_capacity(width), taken: 0 }
+    }
+
+    /// Puts the columns of the next row in.
+    pub(super) fn fill(&mut self, columns: impl Iterator<Item = DbResult<Column>>) -> DbResult<()> {
+        self.columns.clear();
+        self.taken = 0;
+        columns.into_iter().try_for_each(|column| {
+            self.columns.push(column?);
+            Ok(())
+        })
     }
 
     /// The next column.
     pub fn take<T: FromColumn>(&mut self) -> DbResult<T> {
         let column = self.taken;
         self.taken += 1;
-        let value = self.columns.next().unwrap_or(Column::Null);
+        let value =
+            self.columns.get_mut(column).map_or(Column::Null, |value| std::mem::replace(value, Column::Null));
         T::from_column(Taken(value)).ok_or(DbError::Column { column, wanted: T::NAME })
     }
 }

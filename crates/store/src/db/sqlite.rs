@@ -1,5 +1,6 @@
 //! SQLite: a pool of readers and one writer.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -158,15 +159,18 @@ pub(super) fn each(
     connection: &Connection,
     sql: &str,
     params: &[Value<'_>],
-    sink: &mut dyn FnMut(&mut Row) -> DbResult<()>,
+    sink: &mut dyn FnMut(&mut Row) -> DbResult<ControlFlow<()>>,
 ) -> DbResult<()> {
     let mut statement = connection.prepare_cached(sql)?;
     let width = statement.column_count();
     bind(&mut statement, params)?;
     let mut rows = statement.raw_query();
+    let mut filled = Row::with_width(width);
     while let Some(row) = rows.next()? {
-        let columns = (0..width).map(|index| row.get_ref(index).map(column)).collect::<Result<_, _>>()?;
-        sink(&mut Row::new(columns))?;
+        filled.fill((0..width).map(|index| Ok(row.get_ref(index).map(column)?)))?;
+        if sink(&mut filled)?.is_break() {
+            break;
+        }
     }
     Ok(())
 }

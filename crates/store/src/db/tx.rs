@@ -1,5 +1,7 @@
 //! One transaction, on either database.
 
+use std::ops::ControlFlow;
+
 use super::error::DbResult;
 use super::row::{FromColumn, Row};
 use super::value::Value;
@@ -19,6 +21,11 @@ impl Tx<'_> {
     /// Whether this is PostgreSQL, for the few statements that differ.
     pub fn is_postgres(&self) -> bool {
         matches!(self.on, On::Postgres(_))
+    }
+
+    /// The operator that matches a pattern whatever the case; SQLite's own is about ASCII letters only.
+    pub fn like(&self) -> &'static str {
+        if self.is_postgres() { "ILIKE" } else { "LIKE" }
     }
 
     /// Runs one statement; gives the number of rows it changed.
@@ -47,7 +54,7 @@ impl Tx<'_> {
         let mut all = Vec::new();
         self.each(sql, params, &mut |row| {
             all.push(make(row)?);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(all)
     }
@@ -57,9 +64,14 @@ impl Tx<'_> {
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-        make: impl FnMut(&mut Row) -> DbResult<T>,
+        mut make: impl FnMut(&mut Row) -> DbResult<T>,
     ) -> DbResult<Option<T>> {
-        Ok(self.all(sql, params, make)?.into_iter().next())
+        let mut first = None;
+        self.each(sql, params, &mut |row| {
+            first = Some(make(row)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
     }
 
     /// The first column of the first row, `None` without rows.
@@ -72,11 +84,12 @@ impl Tx<'_> {
         self.all(sql, params, Row::take)
     }
 
-    fn each(
+    /// Hands over the rows of a query one by one, until it is enough.
+    pub fn each(
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-        sink: &mut dyn FnMut(&mut Row) -> DbResult<()>,
+        sink: &mut dyn FnMut(&mut Row) -> DbResult<ControlFlow<()>>,
     ) -> DbResult<()> {
         match &mut self.on {
             On::Sqlite(connection) => sqlite::each(connection, sql, params, sink),

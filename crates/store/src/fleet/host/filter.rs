@@ -93,13 +93,13 @@ impl Conditions {
 
 impl Filter {
     /// The condition on `hosts h`, without the status: that is decided row by row, see [`Facts`].
-    pub(super) fn conditions(&self, visible: &Visible) -> Conditions {
+    pub(super) fn conditions(&self, tx: &Tx<'_>, visible: &Visible) -> Conditions {
         let visible = self.team.map_or_else(|| visible.clone(), |team| visible.within(team));
         let mut all = Conditions { sql: visible.condition("h.team_id"), arguments: Vec::new() };
         if let Some(pattern) = pattern(&self.query) {
             let is_mail = pattern.contains('@');
             let marker = all.marker(Owned::Text(pattern));
-            let like = |column: &str| format!("lower({column}) LIKE {marker} ESCAPE '\\'");
+            let like = |column: &str| format!("{column} {} {marker} ESCAPE '\\'", tx.like());
             let columns =
                 ["h.hostname", "h.uuid", "h.hardware_serial", "h.primary_ip"].map(like).join(" OR ");
             let mail = like("e.email");

@@ -1,6 +1,7 @@
 //! Lists of hosts: which ones, in which order, with what (the Fleet reference, section 4.3).
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
@@ -145,7 +146,7 @@ pub fn count(tx: &mut Tx<'_>, filter: &Filter, visible: &Visible, moment: Moment
     if filter.status.is_some() {
         return Ok(ids(tx, filter, visible, moment)?.len() as u64);
     }
-    let conditions = filter.conditions(visible);
+    let conditions = filter.conditions(tx, visible);
     let arguments: Vec<Value<'_>> = conditions.arguments.iter().map(Owned::value).collect();
     let sql = format!("SELECT COUNT(*) FROM hosts h WHERE {}", conditions.sql);
     Ok(tx.value(&sql, &arguments)?.unwrap_or(0))
@@ -160,7 +161,7 @@ fn choose(
     options: &ListOptions,
     moment: Moment<'_>,
 ) -> Outcome<Vec<Facts>> {
-    let mut conditions = filter.conditions(visible);
+    let mut conditions = filter.conditions(tx, visible);
     let next = conditions.arguments.len() + 1;
     let tail = if filter.status.is_some() { options.order(KEYS, next)? } else { options.tail(KEYS, next)? };
     if let Some(after) = tail.after {
@@ -168,14 +169,22 @@ fn choose(
     }
     let arguments: Vec<Value<'_>> = conditions.arguments.iter().map(Owned::value).collect();
     let sql = format!("SELECT {} FROM {FROM} WHERE {}{}", Facts::COLUMNS, conditions.sql, tail.sql);
-    let all = tx.all(&sql, &arguments, |row| Facts::from_row(row, moment))?;
     if filter.status.is_none() {
-        return Ok(all);
+        return Ok(tx.all(&sql, &arguments, |row| Facts::from_row(row, moment))?);
     }
-    let (offset, limit) = options.window();
-    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let fitting = all.into_iter().filter(|facts| facts.fits(filter.status, moment.now));
-    Ok(fitting.skip(size(offset)).take(size(limit)).collect())
+    let (mut left_out, limit) = options.window();
+    let mut chosen = Vec::new();
+    tx.each(&sql, &arguments, &mut |row| {
+        let facts = Facts::from_row(row, moment)?;
+        match (facts.fits(filter.status, moment.now), left_out) {
+            (false, _) => {}
+            (true, 0) => chosen.push(facts),
+            (true, _) => left_out -= 1,
+        }
+        let is_full = chosen.len() as u64 >= limit;
+        Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(chosen)
 }
 
 /// A cursor as its column wants it.

@@ -35,7 +35,7 @@ pub struct OsVersion {
 
 /// Counts the hosts that fit, by the same rule as lists show their status.
 pub fn summary(tx: &mut Tx<'_>, filter: &Filter, visible: &Visible, moment: Moment<'_>) -> Outcome<Summary> {
-    let conditions = filter.conditions(visible);
+    let conditions = filter.conditions(tx, visible);
     let arguments: Vec<Value<'_>> = conditions.arguments.iter().map(Owned::value).collect();
     let sql = format!("SELECT {}, h.platform FROM hosts h WHERE {}", Facts::COLUMNS, conditions.sql);
     let mut counts = Counts::default();
@@ -54,7 +54,7 @@ pub fn summary(tx: &mut Tx<'_>, filter: &Filter, visible: &Visible, moment: Mome
 
 /// The operating systems of the hosts that fit, the most frequent first.
 pub fn os_versions(tx: &mut Tx<'_>, filter: &Filter, visible: &Visible) -> Outcome<Vec<OsVersion>> {
-    let conditions = filter.conditions(visible);
+    let conditions = filter.conditions(tx, visible);
     let arguments: Vec<Value<'_>> = conditions.arguments.iter().map(Owned::value).collect();
     let sql = format!(
         "SELECT COUNT(*), h.os_version, h.platform FROM hosts h WHERE {} AND h.os_version <> '' \

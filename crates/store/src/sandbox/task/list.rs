@@ -11,7 +11,8 @@ use crate::params;
 pub struct Filter {
     pub sample: Option<u32>,
     pub owner: Option<String>,
-    pub status: Option<Status>,
+    /// By its name; there may be no such status.
+    pub status: Option<String>,
     /// Strictly later; unfinished tasks are left out.
     pub completed_after: Option<Stamp>,
     /// All when not given.
@@ -22,11 +23,10 @@ pub struct Filter {
 /// The tasks: finished ones as they ended, then the others; those of one moment by id.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> DbResult<Vec<Task>> {
     let (mut conditions, mut values): (Vec<&str>, Vec<Value<'_>>) = (vec!["1 = 1"], Vec::new());
-    let status = filter.status.map(Status::name);
     let given = [
         ("t.sample_id = ", filter.sample.as_ref().map(|id| id.value())),
         ("t.owner = ", filter.owner.as_ref().map(|owner| owner.value())),
-        ("t.status = ", status.map(|name| name.value())),
+        ("t.status = ", filter.status.as_ref().map(|name| name.value())),
         ("t.completed_on > ", filter.completed_after.as_ref().map(|after| after.value())),
     ];
     let mut sql = select();

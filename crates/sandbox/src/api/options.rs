@@ -1,0 +1,63 @@
+//! The options of a task, `k=v,k=v` (the sandbox reference, sections 8.3 and 18).
+
+use super::error::{Error, Result};
+
+/// The most bytes of all of them.
+const MAX_BYTES: usize = 64 << 10;
+
+/// What `route` may be: the network that the machine is given.
+pub const ROUTES: [&str; 4] = ["none", "drop", "fake", "inetsim"];
+
+/// Options that are switches.
+const SWITCHES: [&str; 5] = ["free", "procmemdump", "human", "screenshots", "root"];
+const ON: [&str; 4] = ["1", "yes", "true", "on"];
+const OFF: [&str; 4] = ["0", "no", "false", "off"];
+
+/// Names and values; what has no `=` is left out, as it always was.
+pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(',').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.trim(), value.trim()))
+}
+
+/// Refuses what would not be done as asked. Options that are not known are for the package.
+pub fn check(text: &str) -> Result<()> {
+    if text.len() > MAX_BYTES {
+        return Err(Error::bad(format!("options: at most {MAX_BYTES} bytes")));
+    }
+    // They go into a file of lines in the machine.
+    if text.contains(['\n', '\r', '\0']) {
+        return Err(Error::bad("options: line breaks are not allowed"));
+    }
+    pairs(text).try_for_each(|(name, value)| one(name, value))
+}
+
+fn one(name: &str, value: &str) -> Result<()> {
+    let refuse = |allowed: &str| Err(Error::bad(format!("options: {name}={value}: allowed are {allowed}")));
+    if name == "route" && !ROUTES.contains(&value) {
+        return refuse(&ROUTES.join(", "));
+    }
+    let is_switch = |value: &str| ON.contains(&value) || OFF.contains(&value);
+    if SWITCHES.contains(&name) && !is_switch(&value.to_ascii_lowercase()) {
+        return refuse(&[ON.join(", "), OFF.join(", ")].join(", "));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_equals_sign_splits() {
+        let all: Vec<_> = pairs("arguments=-a=b, route = none,nonsense,,=x").collect();
+        assert_eq!(all, [("arguments", "-a=b"), ("route", "none"), ("", "x")]);
+    }
+
+    #[test]
+    fn refusals_say_what_is_allowed() {
+        assert!(check("route=none,procmemdump=yes,whatever=1,arguments=--x").is_ok());
+        let text = |options: &str| check(options).unwrap_err().message.into_owned();
+        assert_eq!(text("route=internet"), "options: route=internet: allowed are none, drop, fake, inetsim");
+        assert!(text("free=maybe").contains("yes"));
+        assert!(text("a=b\nid=7").contains("line breaks"));
+    }
+}

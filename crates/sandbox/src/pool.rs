@@ -1,0 +1,257 @@
+//! The machines: which there are, who has them, and whether a task can ever have one (the Cuckoo reference, section 3.5).
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use store::sandbox::{Stamp, Task};
+use tokio::sync::Notify;
+
+/// A machine as on the wire.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    pub id: u32,
+    pub name: String,
+    pub label: String,
+    /// Of the guest.
+    pub ip: String,
+    pub platform: String,
+    pub tags: Vec<String>,
+    pub options: Option<String>,
+    pub interface: Option<String>,
+    pub snapshot: Option<String>,
+    /// While an analysis has it.
+    pub locked: bool,
+    pub locked_changed_on: Option<Stamp>,
+    /// The machinery's word; `None` before it was asked.
+    pub status: Option<&'static str>,
+    pub status_changed_on: Option<Stamp>,
+    pub resultserver_ip: String,
+    pub resultserver_port: String,
+}
+
+impl Machine {
+    /// A machine that is free, under one name.
+    pub fn new(name: &str, platform: &str, tags: &[&str]) -> Self {
+        Self {
+            id: 0,
+            name: name.into(),
+            label: name.into(),
+            ip: String::new(),
+            platform: platform.into(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            options: None,
+            interface: None,
+            snapshot: None,
+            locked: false,
+            locked_changed_on: None,
+            status: None,
+            status_changed_on: None,
+            resultserver_ip: String::new(),
+            resultserver_port: "2042".into(),
+        }
+    }
+
+    /// Why it cannot run a task, whatever else happens; `None` when it can.
+    fn misfit(&self, task: &Task) -> Option<Misfit> {
+        if task.machine.as_ref().is_some_and(|wanted| *wanted != self.label && *wanted != self.name) {
+            return Some(Misfit::Machine);
+        }
+        if task.platform.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&self.platform)) {
+            return Some(Misfit::Platform);
+        }
+        (!task.tags.iter().all(|tag| self.tags.contains(tag))).then_some(Misfit::Tags)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Misfit {
+    Machine,
+    Platform,
+    Tags,
+}
+
+/// All machines.
+pub struct Pool {
+    machines: Mutex<Vec<Machine>>,
+    /// Told when a machine is free again.
+    pub freed: Notify,
+}
+
+/// What there is for a task.
+#[derive(Debug)]
+pub enum Found {
+    Lease(Lease),
+    /// Every machine that fits is busy: how many there are.
+    Busy(usize),
+    /// No machine fits: the reason.
+    Never(String),
+}
+
+/// A machine that is taken until this is dropped.
+pub struct Lease {
+    pool: Arc<Pool>,
+    pub machine: Machine,
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lease({})", self.machine.name)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.pool.change(&self.machine.name, |machine| {
+            machine.locked = false;
+            machine.locked_changed_on = Some(Stamp::now());
+        });
+        self.pool.freed.notify_one();
+    }
+}
+
+impl Pool {
+    /// These machines, numbered in their order.
+    pub fn new(machines: Vec<Machine>) -> Arc<Self> {
+        let numbered = machines.into_iter().zip(1..).map(|(machine, id)| Machine { id, ..machine }).collect();
+        Arc::new(Self { machines: Mutex::new(numbered), freed: Notify::new() })
+    }
+
+    /// All of them.
+    pub fn list(&self) -> Vec<Machine> {
+        self.machines.lock().clone()
+    }
+
+    /// The machine of that name.
+    pub fn view(&self, name: &str) -> Option<Machine> {
+        self.machines.lock().iter().find(|machine| machine.name == name).cloned()
+    }
+
+    /// How many there are, and how many of them are free.
+    pub fn counts(&self) -> (usize, usize) {
+        let machines = self.machines.lock();
+        (machines.len(), machines.iter().filter(|machine| !machine.locked).count())
+    }
+
+    /// Takes a free machine on which the task can run: all of its wishes have to hold.
+    pub fn acquire(self: &Arc<Self>, task: &Task) -> Found {
+        let mut machines = self.machines.lock();
+        let fitting: Vec<usize> =
+            (0..machines.len()).filter(|at| machines[*at].misfit(task).is_none()).collect();
+        if fitting.is_empty() {
+            return Found::Never(why_none(&machines, task));
+        }
+        let Some(at) = fitting.iter().find(|at| !machines[**at].locked) else {
+            return Found::Busy(fitting.len());
+        };
+        let machine = &mut machines[*at];
+        machine.locked = true;
+        machine.locked_changed_on = Some(Stamp::now());
+        Found::Lease(Lease { pool: self.clone(), machine: machine.clone() })
+    }
+
+    /// Notes what the machinery says of a machine.
+    pub fn set_status(&self, name: &str, status: &'static str) {
+        self.change(name, |machine| {
+            machine.status = Some(status);
+            machine.status_changed_on = Some(Stamp::now());
+        });
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut Machine)) {
+        if let Some(machine) = self.machines.lock().iter_mut().find(|machine| machine.name == name) {
+            change(machine);
+        }
+    }
+}
+
+/// The wish at which the best of the machines fails.
+fn why_none(machines: &[Machine], task: &Task) -> String {
+    let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    match machines.iter().filter_map(|machine| machine.misfit(task)).max() {
+        None => "there is no machine: build one with `harrier guest build`".to_owned(),
+        Some(Misfit::Machine) => format!(
+            "there is no machine {:?}: there are {}",
+            task.machine.as_deref().unwrap_or_default(),
+            list(machines.iter().map(|machine| machine.label.as_str()).collect())
+        ),
+        Some(Misfit::Platform) => format!(
+            "there is no such machine with the platform {:?}",
+            task.platform.as_deref().unwrap_or_default()
+        ),
+        Some(Misfit::Tags) => format!("there is no such machine with the tags {}", task.tags.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::sandbox::{Category, Status};
+
+    use super::*;
+
+    fn task(machine: Option<&str>, platform: Option<&str>, tags: &[&str]) -> Task {
+        Task {
+            id: 1,
+            category: Category::Url,
+            target: "u".into(),
+            machine: machine.map(String::from),
+            package: None,
+            options: None,
+            timeout: 0,
+            priority: 1,
+            custom: None,
+            owner: String::new(),
+            platform: platform.map(String::from),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            memory: false,
+            enforce_timeout: false,
+            clock: Stamp(0),
+            added_on: Stamp(0),
+            started_on: None,
+            completed_on: None,
+            status: Status::Pending,
+            sample_id: None,
+            sample: None,
+            guest: None,
+            errors: Vec::new(),
+            processing: None,
+            route: None,
+            duration: -1,
+            submit_id: None,
+        }
+    }
+
+    #[test]
+    fn all_wishes_have_to_hold_and_a_machine_runs_one_task() {
+        let pool = Pool::new(vec![
+            Machine { label: "l-1".into(), ..Machine::new("one", "linux", &["x64"]) },
+            Machine::new("two", "linux", &["x64", "java"]),
+        ]);
+        let Found::Lease(java) = pool.acquire(&task(None, Some("Linux"), &["java", "x64"])) else { panic!() };
+        assert_eq!((java.machine.id, &*java.machine.name), (2, "two"));
+        assert!(matches!(pool.acquire(&task(None, None, &["java"])), Found::Busy(1)));
+        let Found::Lease(one) = pool.acquire(&task(Some("l-1"), Some("linux"), &[])) else { panic!() };
+        assert!(matches!(pool.acquire(&task(None, None, &[])), Found::Busy(2)));
+        assert_eq!(pool.counts(), (2, 0));
+        drop(one);
+        let Found::Lease(again) = pool.acquire(&task(Some("one"), None, &[])) else { panic!() };
+        drop((again, java));
+        assert!(pool.counts() == (2, 2) && pool.view("two").unwrap().locked_changed_on.is_some());
+    }
+
+    #[test]
+    fn a_wish_that_no_machine_fulfils_is_named() {
+        let pool = Pool::new(vec![Machine::new("one", "linux", &["x64"])]);
+        let reason = |task: &Task| match pool.acquire(task) {
+            Found::Never(reason) => reason,
+            found => panic!("{found:?}"),
+        };
+        assert_eq!(reason(&task(Some("w7"), None, &[])), "there is no machine \"w7\": there are one");
+        assert!(reason(&task(None, Some("windows"), &[])).contains("platform \"windows\""));
+        assert!(reason(&task(None, None, &["x64", "office"])).contains("tags x64, office"));
+        let none = Pool::new(Vec::new());
+        assert!(
+            matches!(none.acquire(&task(None, None, &[])), Found::Never(text) if text.contains("guest build"))
+        );
+    }
+}

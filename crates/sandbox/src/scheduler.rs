@@ -1,0 +1,200 @@
+//! Which task gets which machine, and when (the sandbox reference, section 4).
+//!
+//! Tasks are served by priority, then by age; one that cannot run now does not hold up those behind it, and says why it
+//! waits. A task and its machine are matched in one step, so that no task is running without one. Nothing is polled: the
+//! scheduler wakes when something was submitted or a machine is free, and now and then to look at the disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use store::db::{DbResult, Tx};
+use store::sandbox::{GuestStatus, Status, Task, guest, task};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::pool::{Found, Lease, Machine};
+use crate::results::Folder;
+use crate::server::Sandbox;
+
+/// How often the disk is looked at while tasks wait for it.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Runs one task on its machine.
+pub trait Analyst: Send + Sync + 'static {
+    /// The kind of machinery, such as `QEMU`.
+    fn manager(&self) -> &'static str;
+
+    /// Runs the task and leaves its results in the folder. Ends soon after `stop`. Gives what went wrong, in words for people;
+    /// what there is of results is kept in any case.
+    fn analyse(&self, run: Run) -> BoxFuture<'static, Vec<String>>;
+}
+
+/// A task that has a machine.
+pub struct Run {
+    pub sandbox: Arc<Sandbox>,
+    pub task: Task,
+    pub machine: Machine,
+    pub folder: Folder,
+    /// Ends it early: it was scheduled anew, or the server stops.
+    pub stop: CancellationToken,
+}
+
+/// Gives machines to tasks until `stop`; then waits for those that run to end.
+pub async fn run(sandbox: Arc<Sandbox>, analyst: Arc<dyn Analyst>, stop: CancellationToken) {
+    let running = TaskTracker::new();
+    while !stop.is_cancelled() {
+        if let Err(error) = dispatch(&sandbox, &analyst, &running, &stop).await {
+            tracing::error!(target: "sandbox", %error, "tasks could not be scheduled; trying again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sandbox.submitted.notified() => {}
+            () = sandbox.pool.freed.notified() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+    running.close();
+    running.wait().await;
+}
+
+/// What a server that was killed left behind: running tasks wait again, from their beginning.
+pub async fn recover(sandbox: &Arc<Sandbox>) -> DbResult<()> {
+    let requeued = sandbox.db.write(task::requeue_running).await?;
+    for id in requeued {
+        tracing::info!(target: "sandbox", task = id, "the server ended while the task was running: it waits again");
+        if let Err(error) = sandbox.analyses.remove(id) {
+            tracing::error!(target: "sandbox", task = id, %error, "the results of a run that broke off were not removed");
+        }
+    }
+    Ok(())
+}
+
+async fn dispatch(
+    sandbox: &Arc<Sandbox>,
+    analyst: &Arc<dyn Analyst>,
+    running: &TaskTracker,
+    stop: &CancellationToken,
+) -> DbResult<()> {
+    let waiting = sandbox.db.read(task::waiting).await?;
+    let mut reasons = HashMap::new();
+    let full_disk = if waiting.is_empty() { None } else { full_disk(sandbox) };
+    for task in waiting {
+        let id = task.id;
+        match sandbox.pool.acquire(&task) {
+            Found::Never(reason) => {
+                tracing::warn!(target: "sandbox", task = id, reason, "a task can never run");
+                sandbox.db.write(move |tx| task::give_up_waiting(tx, id, &reason)).await?;
+            }
+            Found::Busy(machines) => {
+                reasons.insert(id, busy(machines));
+            }
+            Found::Lease(lease) => match &full_disk {
+                Some(reason) => {
+                    reasons.insert(id, reason.clone());
+                }
+                None => begin(sandbox, analyst, running, stop, lease, task).await?,
+            },
+        }
+    }
+    sandbox.notes.set_waiting(reasons);
+    Ok(())
+}
+
+fn busy(machines: usize) -> String {
+    match machines {
+        1 => "the one machine that fits is busy".to_owned(),
+        machines => format!("all {machines} machines that fit are busy"),
+    }
+}
+
+fn full_disk(sandbox: &Sandbox) -> Option<String> {
+    let of = rustix::fs::statvfs(sandbox.analyses.dir()).ok()?;
+    let (free, wanted) = (of.f_bavail * of.f_frsize, sandbox.settings.free_space);
+    (free < wanted)
+        .then(|| format!("only {} MB are free where results lie, {} MB are needed", free >> 20, wanted >> 20))
+}
+
+async fn begin(
+    sandbox: &Arc<Sandbox>,
+    analyst: &Arc<dyn Analyst>,
+    running: &TaskTracker,
+    stop: &CancellationToken,
+    lease: Lease,
+    task: Task,
+) -> DbResult<()> {
+    let (id, manager) = (task.id, analyst.manager());
+    let (name, label) = (lease.machine.name.clone(), lease.machine.label.clone());
+    let take = move |tx: &mut Tx<'_>| -> DbResult<bool> {
+        let taken = task::take(tx, id)?;
+        if taken {
+            guest::begin(tx, id, &name, &label, manager)?;
+        }
+        Ok(taken)
+    };
+    // Deleted or scheduled anew since it was read.
+    if !sandbox.db.write(take).await? {
+        return Ok(());
+    }
+    let token = sandbox.notes.begin(id);
+    let (sandbox, analyst, stop) = (sandbox.clone(), analyst.clone(), stop.clone());
+    running.spawn(async move {
+        let stopping = token.clone();
+        let watch = tokio::spawn(async move {
+            stop.cancelled().await;
+            stopping.cancel();
+        });
+        analyse(&sandbox, &*analyst, lease, task, token).await;
+        watch.abort();
+        sandbox.notes.end(id);
+    });
+    Ok(())
+}
+
+/// The whole run of one task, to the point where its results can be processed.
+async fn analyse(
+    sandbox: &Arc<Sandbox>,
+    analyst: &dyn Analyst,
+    lease: Lease,
+    task: Task,
+    stop: CancellationToken,
+) {
+    let id = task.id;
+    tracing::info!(target: "sandbox", task = id, machine = lease.machine.name, "a task begins");
+    let errors = match folder(sandbox, &task) {
+        Ok(folder) => {
+            let machine = lease.machine.clone();
+            let run = Run { sandbox: sandbox.clone(), task, machine, folder, stop };
+            analyst.analyse(run).await
+        }
+        Err(error) => vec![format!("the folder for the results cannot be made: {error}")],
+    };
+    let finish = move |tx: &mut Tx<'_>| -> DbResult<bool> {
+        guest::set_status(
+            tx,
+            id,
+            if errors.is_empty() { GuestStatus::Stopped } else { GuestStatus::Failed },
+        )?;
+        errors.iter().try_for_each(|error| task::fail(tx, id, error))?;
+        task::set_status(tx, id, Status::Completed)
+    };
+    match sandbox.db.write(finish).await {
+        Ok(true) => sandbox.completed.notify_one(),
+        Ok(false) => tracing::info!(target: "sandbox", task = id, "another task took the place of this one"),
+        Err(error) => {
+            tracing::error!(target: "sandbox", task = id, %error, "the end of a task was not written")
+        }
+    }
+    drop(lease);
+}
+
+fn folder(sandbox: &Sandbox, task: &Task) -> io::Result<Folder> {
+    let folder = sandbox.analyses.create(task.id)?;
+    std::fs::write(folder.path().join("task.json"), serde_json::to_vec_pretty(task)?)?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests;
