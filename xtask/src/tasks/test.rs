@@ -20,6 +20,7 @@ tests of tests/clients.
         [part, rest @ ..] if part == "rust" => {
             setup::compiler()?;
             setup::database()?;
+            setup::machines()?;
             rust(rest)
         }
         [part, rest @ ..] if part == "clients" => {
@@ -37,6 +38,7 @@ pub fn all() -> Result {
     setup::clients()?;
     setup::node()?;
     setup::database()?;
+    setup::machines()?;
     rust(&[])?;
     clients(&[])
 }
