@@ -1,3 +1,5 @@
+//! What a stream of frames gives, whatever else is in it.
+
 use super::*;
 
 fn frame(session: u32, text: &str) -> Vec<u8> {
