@@ -40,10 +40,9 @@ pub fn set(network: &Network) -> io::Result<()> {
         link.up(loopback)?;
     }
     let mut current = locked(&CURRENT);
-    if let Some(old) = current.take() {
-        // Gone already is as good.
-        let _ = link.address(DELETE_ADDRESS, 0, card, &old);
-    }
+    // What process 1 set while booting, unless we have set something since. Gone already is as good.
+    let old = current.take().unwrap_or_default();
+    let _ = link.address(DELETE_ADDRESS, 0, card, &old);
     link.address(NEW_ADDRESS, CREATE | REPLACE, card, network)?;
     link.up(card)?;
     link.default_route(card, network)?;

@@ -121,6 +121,22 @@ pub struct Run {
     pub stdin: Bytes,
 }
 
+impl Run {
+    /// A command of the shell, as the unprivileged user, with the usual limits.
+    pub fn shell(line: impl Into<Bytes>) -> Self {
+        Self {
+            command: vec!["sh".into(), "-c".into(), line.into()],
+            environment: Vec::new(),
+            folder: Bytes::default(),
+            user: Owner::Guest,
+            watch: Vec::new(),
+            limits: Limits::default(),
+            window: 0,
+            stdin: Bytes::default(),
+        }
+    }
+}
+
 /// What a run may use. What goes beyond is stopped or cut, and counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -306,16 +322,7 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let run = Run {
-            command: vec!["sh".into(), "-c".into(), (&[0xff, 0]).into()],
-            environment: vec![("A".into(), "b".into())],
-            folder: Bytes::default(),
-            user: Owner::Guest,
-            watch: vec!["/home".into()],
-            limits: Limits::default(),
-            window: 1 << 20,
-            stdin: Bytes::default(),
-        };
+        let run = Run { command: vec!["sh".into(), (&[0xff, 0]).into()], ..Run::shell("") };
         let message = ToGuest { call: 9, request: Request::Run(Box::new(run)) };
         let bytes = frame::encode(1, &message).unwrap();
         assert_eq!(frame::decode::<ToGuest>(&bytes[frame::HEADER..]), Some(message));

@@ -26,7 +26,9 @@ pub enum Error {
     Manifest { path: PathBuf, why: String },
     #[error("{path} is in use by another process; wait for it or stop it", path = path.display())]
     InUse { path: PathBuf },
-    #[error("building a guest takes root's rights; build it as root, then any user who may read it can run it")]
+    #[error(
+        "building a guest takes root's rights; build it as root, then any user who may read it can run it"
+    )]
     NotRoot,
     #[error(
         "the guest agent is missing: put harrier-guest-agent beside the harrier binary, or name it in HARRIER_GUEST_AGENT \

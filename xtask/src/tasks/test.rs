@@ -1,6 +1,6 @@
 //! `test`: every test there is.
 
-use super::{Task, setup};
+use super::{Task, guest_agent, setup};
 use crate::postgres::Postgres;
 use crate::shell::{Result, cargo, command, root, run, target};
 
@@ -46,7 +46,9 @@ pub fn all() -> Result {
 fn rust(args: &[String]) -> Result {
     let postgres = Postgres::start()?;
     let address = postgres.address();
-    run(cargo(&["test", "--workspace"]).args(args).env("HARRIER_TEST_POSTGRES", &address))?;
+    let agent = guest_agent::build()?;
+    let mut all = cargo(&["test", "--workspace"]);
+    run(all.args(args).env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_GUEST_AGENT", agent))?;
     if !args.is_empty() {
         return Ok(());
     }

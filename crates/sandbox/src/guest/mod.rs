@@ -9,5 +9,5 @@ mod store;
 pub use agent::{Agent, Content, Event, Events};
 pub use agent_file::find as find_agent_file;
 pub use manifest::{FORMAT, Manifest};
-pub use store::{Guests, Image};
 pub(crate) use store::Lock;
+pub use store::{Guests, Image};

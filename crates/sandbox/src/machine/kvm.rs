@@ -23,7 +23,9 @@ pub fn probe() -> Result<(), String> {
     let (answer, verdict) = mpsc::channel();
     // A machine that never comes back costs a thread, not the server.
     std::thread::spawn(move || answer.send(run()));
-    let took = verdict.recv_timeout(PATIENCE).map_err(|_| format!("a short loop took longer than {PATIENCE:?}"))??;
+    let took = verdict
+        .recv_timeout(PATIENCE)
+        .map_err(|_| format!("a short loop took longer than {PATIENCE:?}"))??;
     if took > FAST {
         return Err(format!("a loop of {STEPS} steps took {took:?}: this KVM interprets"));
     }

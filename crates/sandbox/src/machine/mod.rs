@@ -1,6 +1,7 @@
 //! Machines: what starts guests, stops them and takes evidence from outside.
 
 mod accelerator;
+mod check;
 mod kvm;
 pub mod qemu;
 
@@ -9,6 +10,7 @@ use std::path::Path;
 use std::pin::Pin;
 
 pub use accelerator::{Accelerator, Choice};
+pub use check::{Report, check};
 pub use qemu::{Guest, Qemu, Settings, Spec, Timings};
 
 use crate::error::Result;

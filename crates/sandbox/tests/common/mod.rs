@@ -5,9 +5,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use sandbox::guest::build::{Plan, build, sum};
-use sandbox::guest::{Events, Event, Guests};
+use sandbox::guest::{Event, Events, Guests};
 use sandbox::machine::{Qemu, Settings};
-use sandbox::protocol::{Bytes, Counts, Exit, Limits, Owner, Run};
+use sandbox::protocol::{Counts, Exit, Owner, Run};
 
 pub const GUEST: &str = "test";
 
@@ -55,7 +55,16 @@ fn agent() -> PathBuf {
     }
     const TRIPLE: &str = "x86_64-unknown-linux-gnu";
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "guest-agent", "--profile", "guest-agent", "--target", TRIPLE])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "guest-agent",
+            "--profile",
+            "guest-agent",
+            "--target",
+            TRIPLE,
+        ])
         .env("CARGO_TARGET_DIR", target())
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -73,16 +82,7 @@ pub fn qemu() -> Option<Qemu> {
 
 /// A shell's command line, run as the guest's ordinary user.
 pub fn sh(line: &str) -> Run {
-    Run {
-        command: vec!["sh".into(), "-c".into(), line.into()],
-        environment: Vec::new(),
-        folder: Bytes::default(),
-        user: Owner::Guest,
-        watch: Vec::new(),
-        limits: Limits::default(),
-        window: 0,
-        stdin: Bytes::default(),
-    }
+    Run::shell(line)
 }
 
 pub fn root_sh(line: &str) -> Run {

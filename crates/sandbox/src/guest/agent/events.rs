@@ -9,14 +9,21 @@ use crate::error::Result;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The first process is there.
-    Started { pid: u32 },
-    Output { stream: Stream, bytes: Bytes },
+    Started {
+        pid: u32,
+    },
+    Output {
+        stream: Stream,
+        bytes: Bytes,
+    },
     /// The first process ended.
     Exited(Exit),
     /// A dropped file: its facts, then its content in pieces, then its end. Its path is the guest's word: never one here.
     File(FileFacts),
     FileData(Bytes),
-    FileEnd { cut: bool },
+    FileEnd {
+        cut: bool,
+    },
     /// The last event: all is over, and what was left out.
     Finished(Counts),
 }

@@ -82,7 +82,9 @@ impl Agent {
             }
             Err(Error::Ended(End::Closed))
         };
-        tokio::time::timeout(limit, knocking).await.unwrap_or(Err(Error::TimedOut { what: "the guest's agent", limit }))
+        tokio::time::timeout(limit, knocking)
+            .await
+            .unwrap_or(Err(Error::TimedOut { what: "the guest's agent", limit }))
     }
 
     /// Whether the agent answers.
@@ -194,7 +196,9 @@ impl Agent {
 
 async fn within<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
     let limit = PATIENCE;
-    tokio::time::timeout(limit, answer).await.unwrap_or(Err(Error::TimedOut { what: "an answer of the guest", limit }))
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or(Err(Error::TimedOut { what: "an answer of the guest", limit }))
 }
 
 fn done(reply: &Reply) -> Result<()> {

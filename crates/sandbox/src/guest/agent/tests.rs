@@ -1,7 +1,7 @@
 //! The channel against a guest that misbehaves, over a socket.
 
 use guest_protocol::window::cost;
-use guest_protocol::{Failure, FailureKind, Limits, Stream};
+use guest_protocol::{Failure, FailureKind, Stream};
 use tokio::net::UnixStream;
 
 use super::*;
@@ -37,16 +37,7 @@ impl Guest {
 }
 
 fn run() -> Run {
-    Run {
-        command: vec!["true".into()],
-        environment: Vec::new(),
-        folder: Bytes::default(),
-        user: Owner::Guest,
-        watch: Vec::new(),
-        limits: Limits::default(),
-        window: 0,
-        stdin: Bytes::default(),
-    }
+    Run::shell("true")
 }
 
 fn output(bytes: usize) -> Reply {

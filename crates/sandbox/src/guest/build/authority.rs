@@ -33,8 +33,12 @@ pub fn make(folder: &Path, guest: &str) -> Result<()> {
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(Error::io("write", path))?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(Error::io("write", path))?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
 }
 

@@ -33,7 +33,10 @@ pub fn pack(folder: &Path, agent: &Path) -> Result<()> {
     let target = folder.join("initramfs.gz");
     let output = File::create(&target).map_err(Error::io("write", &target))?;
     let packed = write_cpio(inputs.into_iter(), GzEncoder::new(output, Compression::default()));
-    packed.and_then(GzEncoder::finish).and_then(|file| file.sync_all()).map_err(Error::io("write", &target))?;
+    packed
+        .and_then(GzEncoder::finish)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::io("write", &target))?;
     fs::remove_dir_all(&modules).map_err(Error::io("remove", &modules))
 }
 

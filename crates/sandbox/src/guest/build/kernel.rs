@@ -25,7 +25,8 @@ const DRIVERS: &[&str] = &[
 /// Makes `vmlinuz` and `modules/` (with `order`) in the folder; gives the kernel's version.
 pub fn take(folder: &Path) -> Result<String> {
     let unpacked = folder.join("kernel/unpacked");
-    let missing = |what: &str| Error::Program { call: "kernel".into(), text: format!("its package has no {what}") };
+    let missing =
+        |what: &str| Error::Program { call: "kernel".into(), text: format!("its package has no {what}") };
     let package = root::kernel_package(folder)?.ok_or_else(|| missing("file"))?;
     output(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&unpacked))?;
     let boot = unpacked.join("boot");

@@ -152,7 +152,9 @@ fn sweep(guests: &Path) -> Result<()> {
 fn replace(guests: &Path, new: &Path, target: &Path) -> Result<()> {
     let old = guests.join(format!(".old-{}", target.file_name().unwrap_or_default().to_string_lossy()));
     match fs::rename(target, &old) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("replace", target)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("replace", target)(error));
+        }
         _ => {}
     }
     fs::rename(new, target).map_err(Error::io("make", target))?;

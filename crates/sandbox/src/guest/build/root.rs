@@ -32,10 +32,12 @@ pub const PACKAGES: &[&str] = &[
 const KERNEL: &str = "linux-image-cloud-amd64";
 
 /// Left out of the file system.
-const EXCLUDED: &[&str] = &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*"];
+const EXCLUDED: &[&str] =
+    &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*"];
 
 pub fn requested(plan: &Plan) -> Vec<String> {
-    let mut all: Vec<String> = PACKAGES.iter().map(|name| (*name).into()).chain(plan.packages.iter().cloned()).collect();
+    let mut all: Vec<String> =
+        PACKAGES.iter().map(|name| (*name).into()).chain(plan.packages.iter().cloned()).collect();
     all.sort();
     all.dedup();
     all
@@ -83,7 +85,8 @@ const HOOKS: &[&str] = &[
 /// Names and versions of all that is installed, and of the kernel.
 pub fn versions(folder: &Path) -> Result<BTreeMap<String, String>> {
     let admin = format!("--admindir={}", folder.join("root/var/lib/dpkg").display());
-    let text = output(Command::new("dpkg-query").args([&admin, "--show", "--showformat=${Package} ${Version}\\n"]))?;
+    let text =
+        output(Command::new("dpkg-query").args([&admin, "--show", "--showformat=${Package} ${Version}\\n"]))?;
     let mut versions: BTreeMap<String, String> = String::from_utf8_lossy(&text)
         .lines()
         .filter_map(|line| line.split_once(' ').map(|(name, version)| (name.into(), version.into())))
@@ -100,7 +103,10 @@ pub fn versions(folder: &Path) -> Result<BTreeMap<String, String>> {
 pub fn kernel_package(folder: &Path) -> Result<Option<std::path::PathBuf>> {
     let kernel = folder.join("kernel");
     let entries = fs::read_dir(&kernel).map_err(Error::io("list", &kernel))?;
-    Ok(entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "deb")))
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|end| end == "deb")))
 }
 
 /// Makes `root.qcow2` of `root`, which is removed.

@@ -77,7 +77,8 @@ mod tests {
     fn a_restored_machine_has_the_devices_of_its_template() {
         let devices = |purpose, capture| -> Vec<String> {
             let all = arguments(Accelerator::Tcg, 256, purpose, capture);
-            let of = |word: &str| ["-device", "-drive", "-netdev", "-M", "-m", "-smp", "-cpu"].contains(&word);
+            let of =
+                |word: &str| ["-device", "-drive", "-netdev", "-M", "-m", "-smp", "-cpu"].contains(&word);
             all.windows(2).filter(|pair| of(&pair[0])).map(|pair| pair.join(" ")).collect()
         };
         let template = devices(Use::Template, false);

@@ -28,9 +28,14 @@ impl Groups {
             for folder in [root, &above] {
                 let _ = fs::write(folder.join("cgroup.subtree_control"), "+memory +pids");
             }
-            groups.add(above.join(name), &[("memory.max", memory), ("pids.max", u64::from(TASKS))], processes);
+            groups.add(
+                above.join(name),
+                &[("memory.max", memory), ("pids.max", u64::from(TASKS))],
+                processes,
+            );
         } else {
-            let settings = [("memory", "memory.limit_in_bytes", memory), ("pids", "pids.max", u64::from(TASKS))];
+            let settings =
+                [("memory", "memory.limit_in_bytes", memory), ("pids", "pids.max", u64::from(TASKS))];
             for (controller, file, value) in settings {
                 let above = root.join(controller).join(OURS);
                 let _ = fs::create_dir(&above);

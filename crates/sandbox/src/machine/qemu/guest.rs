@@ -104,7 +104,8 @@ impl Guest {
 /// Copies what QEMU wrote, if that is a file, and no more than a limit.
 fn copy(from: &Path, to: &Path, most: u64) -> Result<()> {
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
-    let source = OpenOptions::new().read(true).custom_flags(flags).open(from).map_err(Error::io("read", from))?;
+    let source =
+        OpenOptions::new().read(true).custom_flags(flags).open(from).map_err(Error::io("read", from))?;
     let about = source.metadata().map_err(Error::io("read", from))?;
     if !about.is_file() {
         return Err(Error::io("read", from)(io::Error::other("it is no file")));

@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::arguments::{IMAGE, OWN, TEMPLATE};
 use super::PROGRAM;
+use super::arguments::{IMAGE, OWN, TEMPLATE};
 use crate::error::{Error, Result};
 use crate::machine::Accelerator;
 
@@ -35,8 +35,10 @@ pub fn account(name: &str) -> Result<Option<Account>> {
     let mut text = String::new();
     let file = File::open(path).map_err(Error::io("read", path))?;
     file.take(1 << 20).read_to_string(&mut text).map_err(Error::io("read", path))?;
-    let fields = text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name);
-    let numbers = fields.and_then(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)));
+    let fields =
+        text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name);
+    let numbers =
+        fields.and_then(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)));
     match numbers {
         Some((uid, gid)) if uid != 0 => Ok(Some(Account { name: name.into(), uid, gid })),
         _ => Err(Error::Program {
@@ -74,11 +76,26 @@ pub struct View<'a> {
 }
 
 /// The whole call: limits, namespaces, QEMU.
-pub fn command(view: &View<'_>, account: Option<&Account>, accelerator: Accelerator, arguments: &[String]) -> Command {
+pub fn command(
+    view: &View<'_>,
+    account: Option<&Account>,
+    accelerator: Accelerator,
+    arguments: &[String],
+) -> Command {
     let mut call = Command::new("prlimit");
     call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={FILE_BYTES}"));
     call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
-    call.args(["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]);
+    call.args([
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--symlink",
+        "usr/lib",
+        "/lib",
+        "--symlink",
+        "usr/lib64",
+        "/lib64",
+    ]);
     call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
     if accelerator == Accelerator::Kvm {
         call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);

@@ -20,9 +20,9 @@ pub use template::Template;
 
 use super::{Accelerator, Choice};
 use crate::error::{Error, Result};
+use crate::guest::Lock;
 use crate::guest::build::{make_folder, output};
 use crate::guest::{Guests, Image};
-use crate::guest::Lock;
 
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -78,7 +78,8 @@ impl Qemu {
     pub fn open(data_dir: &Path, settings: &Settings) -> Result<Self> {
         let guests = Guests::open(data_dir)?;
         let missing = |program, package| move |_| Error::Missing { program, package };
-        let version = output(Command::new(PROGRAM).arg("--version")).map_err(missing(PROGRAM, "qemu-system-x86"))?;
+        let version =
+            output(Command::new(PROGRAM).arg("--version")).map_err(missing(PROGRAM, "qemu-system-x86"))?;
         output(Command::new("bwrap").arg("--version")).map_err(missing("bwrap", "bubblewrap"))?;
         output(Command::new("qemu-img").arg("--version")).map_err(missing("qemu-img", "qemu-utils"))?;
         let version = String::from_utf8_lossy(&version).lines().next().unwrap_or_default().to_string();

@@ -20,8 +20,8 @@ use super::cgroup::Groups;
 use super::qmp::{Event, Qmp};
 use super::{Inner, jail, orphans};
 use crate::error::{End, Error, Result};
-use crate::guest::build::make_folder;
 use crate::guest::Image;
+use crate::guest::build::make_folder;
 
 /// Until QEMU listens, on a busy host.
 const START: Duration = Duration::from_secs(30);
@@ -64,7 +64,8 @@ impl Process {
 
     /// Starts QEMU in a folder that holds its disk already, and waits until its monitor answers.
     pub async fn start(inner: &Inner, folder: PathBuf, order: &Order<'_>) -> Result<Self> {
-        let arguments = arguments(inner.accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
+        let arguments =
+            arguments(inner.accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
         let view = jail::View { image: &order.image.folder, template: order.template, own: &folder };
         let call = jail::command(&view, inner.account.as_ref(), inner.accelerator, &arguments);
         let mut folder = RemovedUnlessTaken(Some(folder));
@@ -114,8 +115,8 @@ impl Process {
 
     /// A socket of the machine.
     pub async fn connect(&self, name: &str) -> Result<UnixStream> {
-        let path = short(&self.folder)?.1.join(name);
-        UnixStream::connect(&path).await.map_err(Error::io("connect to", self.folder.join(name)))
+        let (_handle, near) = short(&self.folder)?;
+        UnixStream::connect(near.join(name)).await.map_err(Error::io("connect to", self.folder.join(name)))
     }
 
     /// Kills it and waits until it is dead.
@@ -174,7 +175,9 @@ impl Drop for RemovedUnlessTaken {
 /// Gives a file to QEMU's user.
 pub fn own(inner: &Inner, path: &Path) -> Result<()> {
     match &inner.account {
-        Some(account) => chown(path, Some(account.uid), Some(account.gid)).map_err(Error::io("give away", path)),
+        Some(account) => {
+            chown(path, Some(account.uid), Some(account.gid)).map_err(Error::io("give away", path))
+        }
         None => Ok(()),
     }
 }
@@ -184,7 +187,8 @@ fn short(folder: &Path) -> Result<(OwnedFd, PathBuf)> {
     use rustix::fd::AsRawFd as _;
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let handle = open(folder, flags, Mode::empty()).map_err(|error| Error::io("open", folder)(error.into()))?;
+    let handle =
+        open(folder, flags, Mode::empty()).map_err(|error| Error::io("open", folder)(error.into()))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
     Ok((handle, path))
 }
@@ -214,7 +218,10 @@ fn bury(mut child: Child, end: &watch::Sender<Option<End>>, why: &Mutex<Option<E
 }
 
 /// Waits for the monitor's socket.
-async fn connect(folder: &Path, ended: &watch::Receiver<Option<End>>) -> Result<(Qmp, mpsc::Receiver<Event>)> {
+async fn connect(
+    folder: &Path,
+    ended: &watch::Receiver<Option<End>>,
+) -> Result<(Qmp, mpsc::Receiver<Event>)> {
     let (_handle, near) = short(folder)?;
     let (socket, mut ended) = (near.join("qmp"), ended.clone());
     let connecting = async {

@@ -80,7 +80,9 @@ impl Qmp {
             locked(&self.waiting).insert(number, answer);
             let mut text = json!({ "execute": command, "arguments": arguments, "id": number }).to_string();
             text.push('\n');
-            send(&writer.0, text.as_bytes(), file).await.map_err(|error| Error::Monitor(error.to_string()))?;
+            send(&writer.0, text.as_bytes(), file)
+                .await
+                .map_err(|error| Error::Monitor(error.to_string()))?;
         }
         match tokio::time::timeout(limit, answered).await {
             Err(_) => Err(Error::TimedOut { what: command, limit }),
@@ -120,9 +122,11 @@ async fn read(mut reader: BufReader<OwnedReadHalf>, waiting: Waiting, events: mp
             let _ = events.try_send(Event { name, data });
             continue;
         }
-        let answer = message.get("id").and_then(Value::as_u64).and_then(|number| locked(&waiting).remove(&number));
+        let answer =
+            message.get("id").and_then(Value::as_u64).and_then(|number| locked(&waiting).remove(&number));
         if let Some(answer) = answer {
-            let refusal = message.pointer("/error/desc").map(|text| text.as_str().unwrap_or("error").to_string());
+            let refusal =
+                message.pointer("/error/desc").map(|text| text.as_str().unwrap_or("error").to_string());
             let outcome = match refusal {
                 Some(text) => Err(text),
                 None => Ok(message.get_mut("return").map(Value::take).unwrap_or_default()),
@@ -138,10 +142,13 @@ async fn read(mut reader: BufReader<OwnedReadHalf>, waiting: Waiting, events: mp
 async fn line(reader: &mut BufReader<OwnedReadHalf>) -> Result<Option<Value>> {
     let mut text = Vec::new();
     let mut limited = reader.take(LONGEST);
-    let length = limited.read_until(b'\n', &mut text).await.map_err(|error| Error::Monitor(error.to_string()))?;
+    let length =
+        limited.read_until(b'\n', &mut text).await.map_err(|error| Error::Monitor(error.to_string()))?;
     match text.last() {
         None => Ok(None),
-        Some(b'\n') => serde_json::from_slice(&text).map(Some).map_err(|error| Error::Monitor(error.to_string())),
+        Some(b'\n') => {
+            serde_json::from_slice(&text).map(Some).map_err(|error| Error::Monitor(error.to_string()))
+        }
         Some(_) => Err(Error::Monitor(format!("a line of {length} bytes without an end"))),
     }
 }
@@ -169,7 +176,8 @@ mod tests {
             socket.write_all(b"{\"QMP\": {}}\n").unwrap();
             let lines = std::io::BufReader::new(socket.try_clone().unwrap()).lines();
             for (at, _) in lines.map_while(io::Result::ok).enumerate() {
-                let bytes = if at == 0 { b"{\"return\": {}, \"id\": 1}\n".to_vec() } else { answer(at as u64 + 1) };
+                let bytes =
+                    if at == 0 { b"{\"return\": {}, \"id\": 1}\n".to_vec() } else { answer(at as u64 + 1) };
                 if socket.write_all(&bytes).is_err() {
                     break;
                 }
@@ -180,8 +188,10 @@ mod tests {
 
     #[tokio::test]
     async fn refusals_carry_the_monitors_text() {
-        let (monitor, _dir) =
-            against(|id| format!("{{\"error\": {{\"desc\": \"no such thing\"}}, \"id\": {id}}}\n").into_bytes()).await;
+        let (monitor, _dir) = against(|id| {
+            format!("{{\"error\": {{\"desc\": \"no such thing\"}}, \"id\": {id}}}\n").into_bytes()
+        })
+        .await;
         let error = monitor.unwrap().ask("stop", json!({}), LIMIT).await.unwrap_err();
         assert_eq!(error.to_string(), "QEMU refuses stop: no such thing");
     }
@@ -196,7 +206,8 @@ mod tests {
     #[tokio::test]
     async fn answers_to_nothing_are_ignored() {
         let (monitor, _dir) = against(|id| {
-            format!("{{\"return\": 1, \"id\": 99}}\n{{\"event\": 7}}\n{{\"return\": 2, \"id\": {id}}}\n").into_bytes()
+            format!("{{\"return\": 1, \"id\": 99}}\n{{\"event\": 7}}\n{{\"return\": 2, \"id\": {id}}}\n")
+                .into_bytes()
         })
         .await;
         assert_eq!(monitor.unwrap().ask("stop", json!({}), LIMIT).await.unwrap(), json!(2));

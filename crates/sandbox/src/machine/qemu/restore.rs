@@ -39,12 +39,18 @@ pub async fn restore(qemu: &Qemu, spec: &Spec) -> Result<Guest> {
     let mut timings = Timings::default();
     let folder = Process::folder(inner)?;
     let (overlay, disk) = (template.folder.join("overlay.qcow2"), folder.join("disk.qcow2"));
-    let copied = fs::copy(&overlay, &disk).map_err(Error::io("copy", &overlay)).and_then(|_| own(inner, &disk));
+    let copied =
+        fs::copy(&overlay, &disk).map_err(Error::io("copy", &overlay)).and_then(|_| own(inner, &disk));
     if let Err(error) = copied {
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
-    let order = Order { image: &image, template: Some(&template.folder), purpose: Use::Restore, capture: spec.capture };
+    let order = Order {
+        image: &image,
+        template: Some(&template.folder),
+        purpose: Use::Restore,
+        capture: spec.capture,
+    };
     let process = Process::start(inner, folder, &order).await?;
     timings.process = start.elapsed();
     load(&process, &template).await?;
@@ -56,7 +62,12 @@ pub async fn boot(qemu: &Qemu, image: &Image, spec: &Spec) -> Result<Guest> {
     let inner = &*qemu.inner;
     let start = Instant::now();
     let folder = Process::folder(inner)?;
-    let made = make_disk(inner, &folder.join("disk.qcow2"), &format!("{IMAGE}/root.qcow2"), image.manifest.disk_bytes);
+    let made = make_disk(
+        inner,
+        &folder.join("disk.qcow2"),
+        &format!("{IMAGE}/root.qcow2"),
+        image.manifest.disk_bytes,
+    );
     if let Err(error) = made {
         let _ = fs::remove_dir_all(&folder);
         return Err(error);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use guest_protocol::{Limits, Owner, Run};
+use guest_protocol::{Limits, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -100,14 +100,25 @@ fn usable(qemu: &Qemu, image: &Image) -> Option<Template> {
 fn read(folder: &Path) -> Option<Template> {
     let text = fs::read(folder.join("template.json")).ok()?;
     let facts: Facts = serde_json::from_slice(&text).ok()?;
-    (facts.format == FORMAT).then(|| Template { folder: folder.to_path_buf(), facts, built_in: Duration::ZERO })
+    (facts.format == FORMAT).then(|| Template {
+        folder: folder.to_path_buf(),
+        facts,
+        built_in: Duration::ZERO,
+    })
 }
 
 /// Whatever a saved state depends on is in the folder's name.
 fn folder(qemu: &Qemu, image: &Image) -> PathBuf {
     let inner = &*qemu.inner;
     let call = arguments(inner.accelerator, image.manifest.memory_mib, Use::Restore, false);
-    let key = json!([FORMAT, inner.version, inner.accelerator, call, image.manifest.files, guest_protocol::VERSION]);
+    let key = json!([
+        FORMAT,
+        inner.version,
+        inner.accelerator,
+        call,
+        image.manifest.files,
+        guest_protocol::VERSION
+    ]);
     let sum = Sha256::digest(key.to_string());
     let name: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     image.folder.join("templates").join(name)
@@ -134,7 +145,12 @@ async fn make(qemu: &Qemu, image: &Image) -> Result<Template> {
     }
     tracing::info!(guest = image.manifest.name, "making a template");
     let own_folder = Process::folder(inner)?;
-    make_disk(inner, &own_folder.join("disk.qcow2"), &format!("{IMAGE}/root.qcow2"), image.manifest.disk_bytes)?;
+    make_disk(
+        inner,
+        &own_folder.join("disk.qcow2"),
+        &format!("{IMAGE}/root.qcow2"),
+        image.manifest.disk_bytes,
+    )?;
     let order = Order { image, template: None, purpose: Use::Template, capture: false };
     let mut process = Process::start(inner, own_folder, &order).await?;
     let agent = Agent::new(process.connect("agent").await?, Some(process.ended()))?;
@@ -148,7 +164,8 @@ async fn make(qemu: &Qemu, image: &Image) -> Result<Template> {
     finish(inner, image, &built)?;
     fs::rename(&built, &target).map_err(Error::io("make", &target))?;
     File::open(&parent).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", &parent))?;
-    let template = read(&target).ok_or_else(|| Error::Manifest { path: target, why: "just written".into() })?;
+    let template =
+        read(&target).ok_or_else(|| Error::Manifest { path: target, why: "just written".into() })?;
     Ok(Template { built_in: start.elapsed(), ..template })
 }
 
@@ -156,7 +173,9 @@ async fn make(qemu: &Qemu, image: &Image) -> Result<Template> {
 pub fn make_disk(inner: &Inner, path: &Path, backing: &str, bytes: u64) -> Result<()> {
     let mut call = Command::new("qemu-img");
     // "Unsafe": the other disk is not looked at, as its path is one inside the jail.
-    call.args(["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", backing]).arg(path).arg(bytes.to_string());
+    call.args(["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", backing])
+        .arg(path)
+        .arg(bytes.to_string());
     output(&mut call)?;
     own(inner, path)
 }
@@ -166,16 +185,7 @@ const WARM: &str = "python3 -c 'import ssl, urllib.request, subprocess, json' ; 
                     file /bin/sh; sleep 0; ls /usr/bin /tmp; cat /etc/passwd; id; true";
 
 async fn warm_up(agent: &Agent) -> Result<()> {
-    let run = Run {
-        command: vec!["sh".into(), "-c".into(), WARM.into()],
-        environment: Vec::new(),
-        folder: guest_protocol::Bytes::default(),
-        user: Owner::Guest,
-        watch: Vec::new(),
-        limits: Limits { milliseconds: 60_000, ..Limits::default() },
-        window: 0,
-        stdin: guest_protocol::Bytes::default(),
-    };
+    let run = Run { limits: Limits { milliseconds: 60_000, ..Limits::default() }, ..Run::shell(WARM) };
     let mut events = agent.run(run).await?;
     while events.next().await?.is_some() {}
     // Nothing is on its way any more when the guest stops.
@@ -195,20 +205,30 @@ async fn save(process: &Process, state: &Path) -> Result<()> {
             match status.get("status").and_then(serde_json::Value::as_str).unwrap_or_default() {
                 "completed" => return Ok(()),
                 "failed" | "cancelled" => {
-                    let text = status.get("error-desc").and_then(serde_json::Value::as_str).unwrap_or("no reason given");
+                    let text = status
+                        .get("error-desc")
+                        .and_then(serde_json::Value::as_str)
+                        .unwrap_or("no reason given");
                     return Err(Error::Refused { command: "migrate", text: text.into() });
                 }
                 _ => tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
     };
-    tokio::time::timeout(SAVE, saving).await.unwrap_or(Err(Error::TimedOut { what: "saving the template", limit: SAVE }))
+    tokio::time::timeout(SAVE, saving)
+        .await
+        .unwrap_or(Err(Error::TimedOut { what: "saving the template", limit: SAVE }))
 }
 
 /// Leaves only what a template is, all of it on disk.
 fn finish(inner: &Inner, image: &Image, folder: &Path) -> Result<()> {
     // Copied for each guest: quicker than calling the program that makes it.
-    make_disk(inner, &folder.join("overlay.qcow2"), &format!("{TEMPLATE}/disk.qcow2"), image.manifest.disk_bytes)?;
+    make_disk(
+        inner,
+        &folder.join("overlay.qcow2"),
+        &format!("{TEMPLATE}/disk.qcow2"),
+        image.manifest.disk_bytes,
+    )?;
     for entry in fs::read_dir(folder).map_err(Error::io("list", folder))?.flatten() {
         let path = entry.path();
         if ["ram", "state", "disk.qcow2", "overlay.qcow2"].iter().any(|name| path.ends_with(name)) {
