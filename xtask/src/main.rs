@@ -39,7 +39,7 @@ fn overview() -> String {
          Usage: cargo xtask TASK [ARGUMENT…]      cargo xtask TASK --help tells more\n\n",
     );
     for task in tasks::TASKS {
-        text.push_str(&format!("  {:<8} {}\n", task.name, task.summary));
+        text.push_str(&format!("  {:<11} {}\n", task.name, task.summary));
     }
     text.push_str("\nEverything is built below target/ (or $CARGO_TARGET_DIR); nothing else on the machine is changed,\nbut for Debian packages that `setup` installs when they are missing.");
     text

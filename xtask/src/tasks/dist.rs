@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use super::{Task, setup};
+use super::{Task, guest_agent, setup};
 use crate::shell::{Result, cargo, command, root, run, target};
 
 pub const TASK: Task = Task {
     name: "dist",
     usage: "dist",
-    summary: "Build the small, stripped binary and pack it with its licence and documents.",
+    summary: "Build the small, stripped binary and pack it with the guest agent, its licence and documents.",
     help: "
 Builds with the `dist` profile (thin LTO, one codegen unit, stripped) and writes
 target/distribution/harrier-VERSION-ARCH-linux.tar.gz.",
@@ -26,6 +26,7 @@ fn pack() -> Result {
     let say = |error: std::io::Error| format!("cannot fill {}: {error}", folder.display());
     fs::create_dir_all(&folder).map_err(say)?;
     fs::copy(target().join("dist/harrier"), folder.join("harrier")).map_err(say)?;
+    guest_agent::put_into(&folder)?;
     for document in DOCUMENTS {
         fs::copy(root().join(document), folder.join(document)).map_err(say)?;
     }

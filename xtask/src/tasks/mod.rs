@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod dist;
 mod fuzz;
+mod guest_agent;
 mod setup;
 mod test;
 mod tidy;
@@ -24,5 +25,14 @@ pub struct Task {
 }
 
 /// Every task, by name.
-pub const TASKS: &[&Task] =
-    &[&bench::TASK, &ci::TASK, &dist::TASK, &fuzz::TASK, &setup::TASK, &test::TASK, &tidy::TASK, &up::TASK];
+pub const TASKS: &[&Task] = &[
+    &bench::TASK,
+    &ci::TASK,
+    &dist::TASK,
+    &fuzz::TASK,
+    &guest_agent::TASK,
+    &setup::TASK,
+    &test::TASK,
+    &tidy::TASK,
+    &up::TASK,
+];

@@ -14,7 +14,8 @@ pub const TASK: Task = Task {
     help: "
 Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
-    a PostgreSQL server (postgresql), which only runs while tests do
+    a PostgreSQL server (postgresql), which only runs while tests do,
+    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs)
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
 
@@ -26,6 +27,7 @@ what to install and stops.",
         clients()?;
         node()?;
         database()?;
+        machines()?;
         eprintln!("set-up is complete");
         Ok(())
     },
@@ -59,6 +61,55 @@ pub fn database() -> Result {
         Ok(())
     } else {
         Err("PostgreSQL is still missing after installing it".into())
+    }
+}
+
+/// Virtual machines, and what builds their images.
+const MACHINES: &[Need] = &[
+    Need { what: "a disk image tool", probe: ("qemu-img", &["--version"]), packages: &["qemu-utils"] },
+    Need {
+        what: "a machine emulator",
+        probe: ("qemu-system-x86_64", &["--version"]),
+        packages: &["qemu-system-x86"],
+    },
+    Need { what: "mmdebstrap", probe: ("mmdebstrap", &["--version"]), packages: &["mmdebstrap"] },
+    Need { what: "bubblewrap", probe: ("bwrap", &["--version"]), packages: &["bubblewrap"] },
+    Need { what: "a file system maker", probe: ("mke2fs", &["-V"]), packages: &["e2fsprogs"] },
+];
+
+/// What the sandbox's tests need: without it they skip themselves.
+pub fn machines() -> Result {
+    let missing: Vec<_> = MACHINES.iter().filter(|need| !works(need.probe.0, need.probe.1)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !works("apt-get", &["--version"]) {
+        return provide(missing[0]);
+    }
+    let mut packages: Vec<String> =
+        missing.iter().flat_map(|need| need.packages).map(|name| (*name).into()).collect();
+    eprintln!("installing {}", packages.join(" "));
+    apt(&["update", "--quiet"])?;
+    // The emulator and its tools come from one source package and refuse to be mixed. Tools from elsewhere
+    // (backports) would block the emulator, so both are asked for at the version that the sources offer.
+    if packages.iter().any(|name| name == "qemu-system-x86") {
+        let version = offered("qemu-system-x86")?;
+        packages.retain(|name| !name.starts_with("qemu-"));
+        packages.extend(["qemu-system-x86", "qemu-utils"].map(|name| format!("{name}={version}")));
+    }
+    let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends", "--allow-downgrades"];
+    args.extend(packages.iter().map(String::as_str));
+    apt(&args)?;
+    MACHINES.iter().try_for_each(provide)
+}
+
+/// The version of a package that would be installed.
+fn offered(package: &str) -> Result<String> {
+    let policy = output(&mut command("apt-cache", &["policy", package]))?;
+    let line = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    match line {
+        Some(version) if version != "(none)" => Ok(version.into()),
+        _ => Err(format!("the package sources of this machine do not offer {package}")),
     }
 }
 

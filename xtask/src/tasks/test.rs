@@ -1,6 +1,6 @@
 //! `test`: every test there is.
 
-use super::{Task, setup};
+use super::{Task, guest_agent, setup};
 use crate::postgres::Postgres;
 use crate::shell::{Result, cargo, command, root, run, target};
 
@@ -20,6 +20,7 @@ tests of tests/clients.
         [part, rest @ ..] if part == "rust" => {
             setup::compiler()?;
             setup::database()?;
+            setup::machines()?;
             rust(rest)
         }
         [part, rest @ ..] if part == "clients" => {
@@ -37,6 +38,7 @@ pub fn all() -> Result {
     setup::clients()?;
     setup::node()?;
     setup::database()?;
+    setup::machines()?;
     rust(&[])?;
     clients(&[])
 }
@@ -44,7 +46,9 @@ pub fn all() -> Result {
 fn rust(args: &[String]) -> Result {
     let postgres = Postgres::start()?;
     let address = postgres.address();
-    run(cargo(&["test", "--workspace"]).args(args).env("HARRIER_TEST_POSTGRES", &address))?;
+    let agent = guest_agent::build()?;
+    let mut all = cargo(&["test", "--workspace"]);
+    run(all.args(args).env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_GUEST_AGENT", agent))?;
     if !args.is_empty() {
         return Ok(());
     }

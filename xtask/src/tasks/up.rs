@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 
-use super::{Task, setup};
+use super::{Task, guest_agent, setup};
 use crate::shell::{Result, cargo, command, run, target};
 
 pub const TASK: Task = Task {
@@ -21,6 +21,7 @@ server's certificates and configuration there. Further arguments go to the serve
 fn up(args: &[String]) -> Result {
     setup::compiler()?;
     run(&mut cargo(&["build", "--release", "--package", "harrier"]))?;
+    guest_agent::put_into(&target().join("release"))?;
     let mut server = command(target().join("release/harrier"), &["server"]);
     let names_dir = args.iter().any(|arg| arg == "--data-dir" || arg.starts_with("--data-dir="));
     if !names_dir {

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod config;
 mod fmt;
+mod guest;
 mod loadtest;
 mod local;
 mod output;
@@ -50,6 +51,8 @@ enum Command {
     Artifacts(artifacts::Command),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Guest(guest::Command),
     Loadtest(loadtest::Args),
     Fmt(fmt::Args),
     Check(check::Args),
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Artifacts(command) => artifacts::run(command),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Guest(command) => guest::run(command),
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),

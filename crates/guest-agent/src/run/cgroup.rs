@@ -1,0 +1,84 @@
+//! A cgroup (version 2) for one run. A process cannot leave it by forking, and everything in it dies at once.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use guest_protocol::Limits;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+const ROOT: &str = "/sys/fs/cgroup";
+/// The kernel says when a group empties; asking now and then costs little and needs no trust in that.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    pub fn make(number: u32, limits: &Limits) -> io::Result<Self> {
+        let path = PathBuf::from(format!("{ROOT}/run-{number}"));
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let group = Self { path };
+        // Groups are there without these controllers too.
+        let _ = group.write("pids.max", &limits.processes.to_string());
+        if limits.memory_bytes != u64::MAX {
+            let _ = group.write("memory.max", &limits.memory_bytes.to_string());
+        }
+        Ok(group)
+    }
+
+    /// The file that takes members.
+    pub fn members(&self) -> PathBuf {
+        self.path.join("cgroup.procs")
+    }
+
+    pub fn kill(&self) {
+        let _ = self.write("cgroup.kill", "1");
+    }
+
+    pub fn processes(&self) -> u32 {
+        let members = fs::read_to_string(self.members()).unwrap_or_default();
+        u32::try_from(members.lines().count()).unwrap_or(u32::MAX)
+    }
+
+    /// Waits until no process is left. False when the time was over first.
+    pub fn await_empty(&self, until: Option<Instant>) -> bool {
+        let Ok(events) = File::open(self.path.join("cgroup.events")) else { return true };
+        loop {
+            let now = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
+            if !now.contains("populated 1") {
+                return true;
+            }
+            let left = until.map_or(ASK_AGAIN, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            let pause = Timespec::try_from(left.min(ASK_AGAIN)).ok();
+            let _ = poll(&mut [PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)], pause.as_ref());
+        }
+    }
+
+    /// How often the limits of processes and of memory struck.
+    pub fn refusals(&self) -> (u64, u64) {
+        let count = |file: &str, name: &str| {
+            let text = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+        };
+        (count("pids.events", "max "), count("memory.events", "oom_kill "))
+    }
+
+    pub fn remove(&self) {
+        self.await_empty(Some(Instant::now() + Duration::from_secs(2)));
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    fn write(&self, file: &str, text: &str) -> io::Result<()> {
+        fs::write(self.path.join(file), text)
+    }
+}

@@ -1,0 +1,67 @@
+//! The moment between the agent and the sample: `--launch VERDICT CGROUP UID GID FILE-BYTES FOLDER COMMAND…`.
+//!
+//! A fresh process without threads gives up rights step by step and then becomes the sample. What goes wrong is written to the
+//! file VERDICT, which stays open until the sample takes over.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use guest_protocol::{FailureKind, Reply};
+use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit, setsid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::failure::failed;
+
+/// Where the files lie in which a launch says what went wrong. Only root sees them.
+pub const VERDICTS: &str = "/run/harrier";
+
+/// Never returns when it works.
+pub fn launch(words: &[OsString]) -> io::Result<()> {
+    let [verdict, rest @ ..] = words else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut verdict = OpenOptions::new().write(true).open(verdict)?;
+    let error = become_sample(rest);
+    write!(verdict, "{} {error}", error.raw_os_error().unwrap_or(0))
+}
+
+fn become_sample(words: &[OsString]) -> io::Error {
+    let [cgroup, uid, gid, file_bytes, folder, program, arguments @ ..] = words else {
+        return io::ErrorKind::InvalidInput.into();
+    };
+    let number =
+        |word: &OsString| word.to_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
+    let steps = || -> io::Result<()> {
+        fs::write(cgroup, "0")?;
+        setsid()?;
+        let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
+        setrlimit(Resource::Core, limit(0))?;
+        setrlimit(Resource::Fsize, limit(number(file_bytes)))?;
+        let (uid, gid) = (Uid::from_raw(number(uid) as u32), Gid::from_raw(number(gid) as u32));
+        set_thread_groups(&[gid])?;
+        set_thread_res_gid(gid, gid, gid)?;
+        set_thread_res_uid(uid, uid, uid)?;
+        std::env::set_current_dir(folder)
+            .map_err(|error| io::Error::other(format!("{}: {error}", folder.to_string_lossy())))
+    };
+    match steps() {
+        Ok(()) => Command::new(program).args(arguments).exec(),
+        Err(error) => error,
+    }
+}
+
+/// The failure that a launch wrote down.
+pub fn refusal(verdict: &str) -> Reply {
+    let (code, text) = verdict.split_once(' ').unwrap_or(("0", verdict));
+    let kind = match io::Error::from_raw_os_error(code.parse().unwrap_or(0)).kind() {
+        io::ErrorKind::NotFound => FailureKind::NotFound,
+        io::ErrorKind::PermissionDenied => FailureKind::Denied,
+        _ if code == NO_PROGRAM => FailureKind::Invalid,
+        _ => FailureKind::Other,
+    };
+    failed(kind, format_args!("the program cannot be started: {text}"))
+}
+
+/// ENOEXEC.
+const NO_PROGRAM: &str = "8";

@@ -1,0 +1,196 @@
+//! Running samples: each run in a cgroup of its own, so that all it starts can be limited, awaited and killed.
+
+mod cgroup;
+mod launch;
+mod pump;
+pub mod user;
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use guest_protocol::{Counts, Exit, FailureKind, Reply, Run, Stream};
+
+use crate::channel::{Channel, locked};
+use crate::failure::{failed, failed_io};
+use crate::{OWN_PROGRAM, clock, dropped};
+use cgroup::Cgroup;
+pub use launch::launch;
+use pump::Pump;
+
+/// Runs side by side.
+const MOST: usize = 16;
+/// After all processes are dead, their pipes end. Should one have escaped, they may not.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
+
+/// What runs now.
+#[derive(Default)]
+pub struct Runs(Arc<Mutex<HashMap<u32, Arc<Running>>>>);
+
+struct Running {
+    cgroup: Cgroup,
+    killed: AtomicBool,
+}
+
+impl Runs {
+    pub fn start(&self, channel: &Arc<Channel>, call: u32, run: Run) {
+        if run.command.is_empty() {
+            return channel.finish(call, failed(FailureKind::Invalid, "no command"));
+        }
+        let mut runs = locked(&self.0);
+        if runs.len() >= MOST || runs.contains_key(&call) {
+            return channel.finish(call, failed(FailureKind::TooMany, "too many runs at once"));
+        }
+        let cgroup = match Cgroup::make(call, &run.limits) {
+            Ok(cgroup) => cgroup,
+            Err(error) => return channel.finish(call, failed_io("cgroup", &error)),
+        };
+        let running = Arc::new(Running { cgroup, killed: AtomicBool::new(false) });
+        runs.insert(call, Arc::clone(&running));
+        channel.open(call, run.window);
+        let (all, channel) = (Arc::clone(&self.0), Arc::clone(channel));
+        std::thread::spawn(move || {
+            let last = drive(&channel, call, &run, &running);
+            // Whoever still watches must not keep what the run left behind alive.
+            running.cgroup.kill();
+            running.cgroup.remove();
+            locked(&all).remove(&call);
+            if let Some(reply) = last {
+                channel.finish(call, reply);
+            }
+        });
+    }
+
+    pub fn kill(&self, call: u32) {
+        if let Some(running) = locked(&self.0).get(&call) {
+            running.kill();
+        }
+    }
+
+    pub fn kill_all(&self) {
+        locked(&self.0).values().for_each(|running| running.kill());
+    }
+}
+
+impl Running {
+    fn kill(&self) {
+        self.killed.store(true, Ordering::Relaxed);
+        self.cgroup.kill();
+    }
+}
+
+/// The last reply of the run; `None` when nobody wants it.
+fn drive(channel: &Arc<Channel>, call: u32, run: &Run, running: &Running) -> Option<Reply> {
+    let since = clock::now();
+    let mut counts = Counts::default();
+    let verdict = format!("{}/{call}", launch::VERDICTS);
+    let mut child = match spawn(run, running, &verdict) {
+        Ok(child) => child,
+        Err(error) => return Some(failed_io("cannot start a process", &error)),
+    };
+    if !channel.send(call, Reply::Started { pid: child.id() }) {
+        running.kill();
+    }
+    let out = child
+        .stdout
+        .take()
+        .map(|pipe| Pump::start(channel, call, Stream::Stdout, pipe, run.limits.output_bytes));
+    let err = child
+        .stderr
+        .take()
+        .map(|pipe| Pump::start(channel, call, Stream::Stderr, pipe, run.limits.output_bytes));
+    let until = (run.limits.milliseconds > 0)
+        .then(|| Instant::now() + Duration::from_millis(run.limits.milliseconds));
+    let status = wait(&mut child, until, running, &mut counts);
+    let refused = fs::read_to_string(&verdict).unwrap_or_default();
+    let _ = fs::remove_file(&verdict);
+    if !refused.is_empty() {
+        running.cgroup.kill();
+        return Some(launch::refusal(&refused));
+    }
+    let exited = Reply::Exited { exit: exit(status) };
+    // The pumps send the output before this; what later processes say comes after it.
+    let wanted = channel.send(call, exited);
+    if wanted && run.limits.wait_for_all {
+        counts.timed_out |= !running.cgroup.await_empty(until);
+    }
+    counts.left_over = running.cgroup.processes();
+    running.cgroup.kill();
+    running.cgroup.await_empty(Some(Instant::now() + LAST_OUTPUT));
+    let until = Instant::now() + LAST_OUTPUT;
+    counts.stdout_cut = out.map_or(0, |pump| pump.finish(until));
+    counts.stderr_cut = err.map_or(0, |pump| pump.finish(until));
+    counts.killed = running.killed.load(Ordering::Relaxed);
+    (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
+    if !wanted || !dropped::send(channel, call, &run.watch, since, &run.limits, &mut counts) {
+        return None;
+    }
+    Some(Reply::Finished(counts))
+}
+
+/// The sample's first process: this program once more, which turns into it (see `launch`).
+fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
+    fs::create_dir_all(launch::VERDICTS)?;
+    fs::write(verdict, "")?;
+    let account = user::account(run.user);
+    let folder = if run.folder.is_empty() { account.home.as_bytes() } else { &run.folder };
+    let mut command = Command::new(OWN_PROGRAM);
+    command
+        .arg("--launch")
+        .arg(verdict)
+        .arg(running.cgroup.members())
+        .arg(account.uid.to_string())
+        .arg(account.gid.to_string())
+        .arg(run.limits.file_bytes.to_string())
+        .arg(OsStr::from_bytes(folder))
+        .args(run.command.iter().map(|word| OsStr::from_bytes(word)))
+        .env_clear()
+        .envs(user::environment(&account))
+        .envs(run.environment.iter().map(|(name, value)| (OsStr::from_bytes(name), OsStr::from_bytes(value))))
+        .stdin(if run.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    if let Some(mut pipe) = child.stdin.take() {
+        let text = run.stdin.clone();
+        // It may never read; then this ends with it.
+        std::thread::spawn(move || {
+            let _ = pipe.write_all(&text);
+        });
+    }
+    Ok(child)
+}
+
+/// Waits for the first process, killing everything when the time is over.
+fn wait(child: &mut Child, until: Option<Instant>, running: &Running, counts: &mut Counts) -> ExitStatus {
+    let (done, ended) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        if let Some(until) = until {
+            let timed_out = &mut counts.timed_out;
+            scope.spawn(move || {
+                let left = until.saturating_duration_since(Instant::now());
+                if ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    *timed_out = true;
+                    running.cgroup.kill();
+                }
+            });
+        }
+        let status = child.wait().unwrap_or_default();
+        drop(done);
+        status
+    })
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+    }
+}

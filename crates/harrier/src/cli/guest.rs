@@ -1,0 +1,193 @@
+//! `harrier guest`: guests of the sandbox.
+
+use std::io::{BufRead as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use sandbox::guest::build::{Plan, build};
+use sandbox::guest::{Agent, Event, Guests, find_agent_file};
+use sandbox::machine::{Choice, Qemu, Settings, Spec, check};
+use sandbox::protocol::{Exit, Limits, Owner, Run, Stream};
+
+use super::Outcome;
+
+/// Build, list and try the guests that samples run in.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Build a guest from Debian's packages (needs root; takes a minute or more).
+    Build(Build),
+    /// List guests.
+    List(Place),
+    /// Restore a guest, run a command in it and print how long things took.
+    Check(On),
+    /// Run commands in a restored guest, which is thrown away afterwards.
+    Shell(Shell),
+    /// Make the template of a guest anew: boot it and save its state.
+    Snapshot(On),
+}
+
+#[derive(Args)]
+pub struct Place {
+    /// Where the server keeps its state; guests lie in its folder `guests`.
+    #[arg(long, default_value = "harrier-data", value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Build {
+    /// The guest's name: lower-case letters, digits and dashes.
+    #[arg(default_value = "linux")]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    /// A further package, such as default-jre-headless or nodejs; may be given many times.
+    #[arg(long = "package", value_name = "PACKAGE")]
+    packages: Vec<String>,
+    /// Debian's release.
+    #[arg(long, default_value = "bookworm")]
+    suite: String,
+    /// Where packages come from, if not from Debian's own servers.
+    #[arg(long, default_value = "", value_name = "URL")]
+    mirror: String,
+    /// What the guest's disk can hold.
+    #[arg(long, default_value_t = 4, value_name = "GIB", value_parser = clap::value_parser!(u64).range(1..=64))]
+    disk: u64,
+    #[arg(long, default_value_t = 256, value_name = "MIB", value_parser = clap::value_parser!(u32).range(128..=16384))]
+    memory: u32,
+    /// The program that runs inside; else it is looked for beside harrier.
+    #[arg(long, env = "HARRIER_GUEST_AGENT", value_name = "FILE")]
+    agent: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct On {
+    #[arg(default_value = "linux")]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    /// auto, kvm or tcg (emulation).
+    #[arg(long, default_value = "auto")]
+    accelerator: Choice,
+    /// Whom QEMU runs as when this is root.
+    #[arg(long, default_value = "nobody", value_name = "USER")]
+    user: String,
+}
+
+#[derive(Args)]
+pub struct Shell {
+    #[command(flatten)]
+    on: On,
+    /// Run as root in the guest.
+    #[arg(long)]
+    root: bool,
+    /// One command; without, each line of the input is one.
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Build(args) => build_guest(args),
+        Command::List(place) => list(&place),
+        Command::Check(on) => asynchronously(check_guest(on)),
+        Command::Shell(args) => asynchronously(shell(args)),
+        Command::Snapshot(on) => asynchronously(snapshot(on)),
+    }
+}
+
+fn asynchronously(work: impl Future<Output = Outcome>) -> Outcome {
+    tokio::runtime::Runtime::new().context("cannot start the runtime")?.block_on(work)
+}
+
+fn build_guest(args: Build) -> Outcome {
+    let guests = Guests::open(&args.place.data_dir)?;
+    let plan = Plan {
+        suite: args.suite,
+        mirror: args.mirror,
+        packages: args.packages,
+        disk_bytes: args.disk << 30,
+        memory_mib: args.memory,
+        ..Plan::new(&args.name, find_agent_file(args.agent)?)
+    };
+    let image = build(&guests, &plan, |line| eprintln!("{line}"))?;
+    println!("{}: kernel {}, in {}", image.manifest.name, image.manifest.kernel, image.folder.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(place: &Place) -> Outcome {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_header(["NAME", "SYSTEM", "KERNEL", "MEMORY", "PACKAGES", "BUILT ON"]);
+    for image in Guests::open(&place.data_dir)?.list()? {
+        let manifest = image.manifest;
+        let (memory, packages) =
+            (format!("{} MiB", manifest.memory_mib), manifest.packages.len().to_string());
+        table.add_row([manifest.name, manifest.system, manifest.kernel, memory, packages, manifest.built_on]);
+    }
+    println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn machines(on: &On) -> anyhow::Result<Qemu> {
+    let settings = Settings { accelerator: on.accelerator, user: on.user.clone() };
+    Ok(Qemu::open(&on.place.data_dir, &settings)?)
+}
+
+async fn check_guest(on: On) -> Outcome {
+    let report = check(&machines(&on)?, &on.name).await?;
+    let show = |what: &str, took: Duration| println!("{what:<28}{:>8.3} s", took.as_secs_f64());
+    println!("{} ({})", report.qemu, report.accelerator);
+    show("template made in", report.template);
+    show("QEMU started after", report.restore.process);
+    show("state loaded after", report.restore.loaded);
+    show("agent answered after", report.restore.answered);
+    show("clock and random set after", report.restore.ready);
+    show("a command took", report.run);
+    print!("{}", report.output);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn snapshot(on: On) -> Outcome {
+    let template = machines(&on)?.rebuild_template(&on.name).await?;
+    println!("{} in {:.1} s", template.folder.display(), template.built_in.as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn shell(args: Shell) -> Outcome {
+    let qemu = machines(&args.on)?;
+    let guest = qemu.restore(&Spec::new(&args.on.name)).await?;
+    let user = if args.root { Owner::Root } else { Owner::Guest };
+    let order = |run: Run| Run { user, limits: Limits { wait_for_all: false, ..Limits::default() }, ..run };
+    if !args.command.is_empty() {
+        let command = args.command.into_iter().map(Into::into).collect();
+        return obey(guest.agent(), order(Run { command, ..Run::shell("") })).await;
+    }
+    eprintln!("each line is run by a shell of its own; end with Ctrl-D");
+    let mut last = ExitCode::SUCCESS;
+    loop {
+        eprint!("{}> ", args.on.name);
+        let line = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next()).await?;
+        let Some(line) = line.transpose()? else { return Ok(last) };
+        last = obey(guest.agent(), order(Run::shell(line))).await?;
+    }
+}
+
+/// Runs one command; its exit code is ours.
+async fn obey(agent: &Agent, run: Run) -> Outcome {
+    let mut events = agent.run(run).await?;
+    let mut code = 0;
+    while let Some(event) = events.next().await? {
+        match event {
+            Event::Output { stream: Stream::Stdout, bytes } => std::io::stdout().write_all(&bytes)?,
+            Event::Output { stream: Stream::Stderr, bytes } => std::io::stderr().write_all(&bytes)?,
+            Event::Exited(Exit::Code(found)) => code = found,
+            // As shells do.
+            Event::Exited(Exit::Signal(signal)) => code = 128 + signal,
+            _ => {}
+        }
+    }
+    Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)))
+}

@@ -1,0 +1,55 @@
+//! `manifest.json` of a guest: what it is made of.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Of the folder's layout. Guests of another one must be built again.
+pub const FORMAT: u32 = 1;
+
+/// The longest manifest that is read.
+const LONGEST: u64 = 4 << 20;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    pub name: String,
+    /// `linux`, as machines are chosen by.
+    pub platform: String,
+    /// Such as `Debian bookworm amd64`.
+    pub system: String,
+    pub kernel: String,
+    /// RFC 3339, in UTC.
+    pub built_on: String,
+    /// The version of Harrier that built it.
+    pub built_by: String,
+    /// Packages that were asked for.
+    pub requested: Vec<String>,
+    /// All packages with their versions.
+    pub packages: BTreeMap<String, String>,
+    /// SHA-256 of each file in this folder that a machine is made of, and of the agent.
+    pub files: BTreeMap<String, String>,
+    /// What the guest's disk can hold.
+    pub disk_bytes: u64,
+    pub memory_mib: u32,
+}
+
+impl Manifest {
+    pub fn read(path: &Path) -> Result<Self> {
+        let damaged = |why: String| Error::Manifest { path: path.to_path_buf(), why };
+        let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
+        if length > LONGEST {
+            return Err(damaged(format!("it is {length} bytes long")));
+        }
+        let text = fs::read(path).map_err(Error::io("read", path))?;
+        let manifest: Self = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if manifest.format != FORMAT {
+            return Err(damaged(format!("format {} instead of {FORMAT}", manifest.format)));
+        }
+        Ok(manifest)
+    }
+}

@@ -1,0 +1,178 @@
+//! What QEMU may see and use: a user without rights, namespaces with nothing in them, limits.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::PROGRAM;
+use super::arguments::{IMAGE, OWN, TEMPLATE};
+use crate::error::{Error, Result};
+use crate::machine::Accelerator;
+
+/// Room for the disk, a capture and a dump of memory; more is a machine that fills the host's disk.
+const FILE_BYTES: u64 = 16 << 30;
+const OPEN_FILES: u32 = 256;
+
+/// Whom QEMU runs as.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// The user's numbers; none when this process has no right to change users, and is that user itself.
+pub fn account(name: &str) -> Result<Option<Account>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let path = Path::new("/etc/passwd");
+    let mut text = String::new();
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    file.take(1 << 20).read_to_string(&mut text).map_err(Error::io("read", path))?;
+    let fields =
+        text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name);
+    let numbers =
+        fields.and_then(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)));
+    match numbers {
+        Some((uid, gid)) if uid != 0 => Ok(Some(Account { name: name.into(), uid, gid })),
+        _ => Err(Error::Program {
+            call: "user of machines".into(),
+            text: format!("{name:?} is not an ordinary user of /etc/passwd"),
+        }),
+    }
+}
+
+/// That user must pass through all folders above, or QEMU starts and finds nothing.
+pub fn check_reachable(account: &Account, path: &Path) -> Result<()> {
+    for folder in path.ancestors() {
+        let about = fs::metadata(folder).map_err(Error::io("look at", folder))?;
+        let bit = match (about.uid() == account.uid, about.gid() == account.gid) {
+            (true, _) => 0o100,
+            (_, true) => 0o010,
+            _ => 0o001,
+        };
+        if about.permissions().mode() & bit == 0 {
+            return Err(Error::Unreachable {
+                user: account.name.clone(),
+                path: folder.to_path_buf(),
+                fix: format!("chmod o+x {}", folder.display()),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What a machine sees of the file system.
+pub struct View<'a> {
+    pub image: &'a Path,
+    pub template: Option<&'a Path>,
+    pub own: &'a Path,
+}
+
+/// The whole call: limits, namespaces, QEMU.
+pub fn command(
+    view: &View<'_>,
+    account: Option<&Account>,
+    accelerator: Accelerator,
+    arguments: &[String],
+) -> Command {
+    let mut call = Command::new("prlimit");
+    call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={FILE_BYTES}"));
+    call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
+    call.args([
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--symlink",
+        "usr/lib",
+        "/lib",
+        "--symlink",
+        "usr/lib64",
+        "/lib64",
+    ]);
+    call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
+    if accelerator == Accelerator::Kvm {
+        call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
+    }
+    let mut bind = |kind: &str, from: PathBuf, to: String| {
+        call.arg(kind).arg(from).arg(to);
+    };
+    for file in ["root.qcow2", "vmlinuz", "initramfs.gz"] {
+        bind("--ro-bind", view.image.join(file), format!("{IMAGE}/{file}"));
+    }
+    if let Some(template) = view.template {
+        bind("--ro-bind", template.join("disk.qcow2"), format!("{TEMPLATE}/disk.qcow2"));
+        // Mapped copy on write, but opened for writing by QEMU before 8.2; `Template::is_untouched` watches it.
+        bind("--bind", template.join("ram"), format!("{TEMPLATE}/ram"));
+    }
+    bind("--bind", view.own.to_path_buf(), OWN.into());
+    call.arg(PROGRAM).args(arguments);
+    call.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+    call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    if let Some(account) = account {
+        call.uid(account.uid).gid(account.gid);
+    }
+    call
+}
+
+type Job = (Command, Sender<io::Result<Child>>);
+
+/// Starts it from a thread that lives as long as the process. "Die with the parent" means the thread that started the child,
+/// and threads of a runtime come and go.
+pub fn spawn(call: Command) -> Result<Child> {
+    static JOBS: OnceLock<Mutex<Sender<Job>>> = OnceLock::new();
+    let jobs = JOBS.get_or_init(|| {
+        let (jobs, queue) = channel::<Job>();
+        std::thread::spawn(move || {
+            for (mut call, answer) in queue {
+                let _ = answer.send(call.spawn());
+            }
+        });
+        Mutex::new(jobs)
+    });
+    let (answer, started) = channel();
+    let gone = || io::Error::other("the thread that starts machines is gone");
+    let sent = jobs.lock().unwrap_or_else(PoisonError::into_inner).send((call, answer));
+    let child = sent.map_err(|_| gone()).and_then(|()| started.recv().map_err(|_| gone()));
+    child.and_then(|child| child).map_err(Error::io("start", Path::new("bwrap")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_private_key_of_a_guest_is_out_of_sight() {
+        let view = View { image: Path::new("/g"), template: Some(Path::new("/t")), own: Path::new("/v") };
+        let call = command(&view, None, Accelerator::Tcg, &[]);
+        let words: Vec<_> = call.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert!(words.iter().all(|word| word != "/g" && word != "/t" && !word.contains("ca.key")));
+        assert!(words.contains(&"--unshare-all".to_string()));
+    }
+
+    #[test]
+    fn root_is_no_user_for_machines() {
+        if rustix::process::geteuid().is_root() {
+            assert!(account("root").is_err());
+            assert!(account("no such user").is_err());
+            assert_eq!(account("nobody").unwrap().unwrap().uid, 65534);
+        }
+    }
+
+    #[test]
+    fn a_closed_folder_above_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let account = Account { name: "nobody".into(), uid: 65534, gid: 65534 };
+        let inside = dir.path().join("a");
+        fs::create_dir(&inside).unwrap();
+        let error = check_reachable(&account, &inside).unwrap_err();
+        assert!(error.to_string().contains(&format!("chmod o+x {}", dir.path().display())), "{error}");
+    }
+}

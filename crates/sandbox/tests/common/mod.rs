@@ -1,0 +1,114 @@
+//! A guest for tests: built once from Debian's packages into the target folder, and found there as long as nothing changed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use sandbox::guest::build::{Plan, build, sum};
+use sandbox::guest::{Event, Events, Guests};
+use sandbox::machine::{Qemu, Settings};
+use sandbox::protocol::{Counts, Exit, Owner, Run};
+
+pub const GUEST: &str = "test";
+
+/// Where guests of tests lie, or why there are none on this machine.
+pub fn data_dir() -> Option<&'static Path> {
+    static DIR: OnceLock<Option<PathBuf>> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let has = |program: &str| Command::new(program).arg("--version").output().is_ok();
+        for program in ["qemu-system-x86_64", "qemu-img", "bwrap", "mmdebstrap"] {
+            if !has(program) {
+                eprintln!("skipped: {program} is not installed; `cargo xtask setup` does that");
+                return None;
+            }
+        }
+        Some(prepare())
+    })
+    .as_deref()
+}
+
+fn prepare() -> PathBuf {
+    let dir = target().join("sandbox-tests");
+    let guests = Guests::open(&dir).unwrap();
+    let agent = agent();
+    let up_to_date = guests.get(GUEST).is_ok_and(|image| {
+        image.manifest.files.get("harrier-guest-agent") == Some(&sum(&agent).unwrap())
+            && image.manifest.requested.len() > 10
+    });
+    if !up_to_date {
+        eprintln!("building a guest for the tests, which takes a minute or more");
+        build(&guests, &Plan::new(GUEST, agent), |line| eprintln!("  {line}")).unwrap();
+    }
+    dir
+}
+
+fn target() -> PathBuf {
+    // target/debug/deps/TEST
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(3).unwrap().to_path_buf()
+}
+
+/// The agent, built as `cargo xtask guest-agent` does.
+fn agent() -> PathBuf {
+    if let Some(path) = std::env::var_os("HARRIER_GUEST_AGENT") {
+        return path.into();
+    }
+    const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+    let status = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "guest-agent",
+            "--profile",
+            "guest-agent",
+            "--target",
+            TRIPLE,
+        ])
+        .env("CARGO_TARGET_DIR", target())
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    target().join(TRIPLE).join("guest-agent/harrier-guest-agent")
+}
+
+/// The machines of one test binary.
+pub fn qemu() -> Option<Qemu> {
+    static QEMU: OnceLock<Option<Qemu>> = OnceLock::new();
+    QEMU.get_or_init(|| Some(Qemu::open(data_dir()?, &Settings::default()).unwrap())).clone()
+}
+
+/// A shell's command line, run as the guest's ordinary user.
+pub fn sh(line: &str) -> Run {
+    Run::shell(line)
+}
+
+pub fn root_sh(line: &str) -> Run {
+    Run { user: Owner::Root, ..sh(line) }
+}
+
+/// All that a run gave.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub output: String,
+    pub exit: Option<Exit>,
+    pub files: Vec<(String, Vec<u8>)>,
+    pub counts: Counts,
+}
+
+pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    while let Some(event) = events.next().await? {
+        match event {
+            Event::Started { .. } | Event::FileEnd { .. } => {}
+            Event::Output { bytes, .. } => outcome.output.push_str(&bytes.to_text()),
+            Event::Exited(exit) => outcome.exit = Some(exit),
+            Event::File(facts) => outcome.files.push((facts.path.to_text().into_owned(), Vec::new())),
+            Event::FileData(bytes) => outcome.files.last_mut().unwrap().1.extend_from_slice(&bytes),
+            Event::Finished(counts) => outcome.counts = counts,
+        }
+    }
+    Ok(outcome)
+}
