@@ -1,29 +1,9 @@
 //! What every database must do. The whole list runs on SQLite, and on PostgreSQL when `HARRIER_TEST_POSTGRES` gives the
 //! address of a server where databases may be made; `cargo xtask test` starts one.
 
+use super::testing::Fresh;
 use super::*;
 use crate::params;
-
-/// A new, empty database, gone when dropped (SQLite) or with the server (PostgreSQL).
-struct Fresh {
-    db: Db,
-    _dir: tempfile::TempDir,
-}
-
-async fn sqlite() -> Fresh {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
-    Fresh { db, _dir: dir }
-}
-
-async fn postgres() -> Option<Fresh> {
-    let server = std::env::var("HARRIER_TEST_POSTGRES").ok()?;
-    let name = format!("harrier_{:016x}", getrandom::u64().unwrap());
-    let admin = postgres::Postgres::open(&format!("{server} dbname=postgres")).await.unwrap();
-    admin.batch(&format!("CREATE DATABASE {name}")).await.unwrap();
-    let db = Db::open(&Location::Postgres(format!("{server} dbname={name}"))).await.unwrap();
-    Some(Fresh { db, _dir: tempfile::tempdir().unwrap() })
-}
 
 /// Runs a check on each database there is.
 macro_rules! on_each {
@@ -31,8 +11,8 @@ macro_rules! on_each {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() {
             async fn check($db: &Db) $body
-            check(&sqlite().await.db).await;
-            match postgres().await {
+            check(&Fresh::sqlite_async().await.db).await;
+            match Fresh::postgres().await {
                 Some(fresh) => check(&fresh.db).await,
                 None => eprintln!("not run on PostgreSQL: HARRIER_TEST_POSTGRES is not set"),
             }
@@ -133,18 +113,19 @@ on_each! {
 
 #[tokio::test]
 async fn a_backup_made_while_in_use_opens_and_has_everything() {
-    let fresh = sqlite().await;
+    let fresh = Fresh::sqlite_async().await;
     fresh.db.write::<_, DbError, _>(|tx| tx.execute(INSERT, params!["a", "1"])).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("copy.db");
-    fresh.db.back_up(&copy).await.unwrap();
+    let Location::Sqlite(path) = &fresh.location else { panic!() };
+    copy_file(path, &copy).unwrap();
     let opened = Db::open(&Location::Sqlite(copy)).await.unwrap();
     assert_eq!(count(&opened).await, 1);
 }
 
 #[tokio::test]
 async fn a_full_database_refuses_and_goes_on_afterwards() {
-    let fresh = sqlite().await;
+    let fresh = Fresh::sqlite_async().await;
     let limit = |pages: &'static str| {
         let db = fresh.db.clone();
         async move {
@@ -159,4 +140,42 @@ async fn a_full_database_refuses_and_goes_on_afterwards() {
     limit("1000000").await.unwrap();
     fresh.db.write::<_, DbError, _>(move |tx| tx.execute(INSERT, params!["big", big])).await.unwrap();
     assert_eq!(count(&fresh.db).await, 1);
+}
+
+#[test]
+fn threads_without_a_runtime_read_and_write() {
+    let fresh = Fresh::sqlite();
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let db = fresh.db.clone();
+            scope.spawn(move || {
+                let name = n.to_string();
+                db.write_blocking::<_, DbError, _>(move |tx| tx.execute(INSERT, params![name, "1"])).unwrap();
+                db.read_blocking::<u32, DbError, _>(|tx| {
+                    Ok(tx.value("SELECT COUNT(*) FROM settings", &[])?.unwrap())
+                })
+                .unwrap()
+            });
+        }
+    });
+    let panicked: DbResult<()> = fresh.db.read_blocking(|_| panic!("on purpose"));
+    assert!(matches!(panicked, Err(DbError::Panicked)));
+    let all = fresh
+        .db
+        .read_blocking::<u32, DbError, _>(|tx| Ok(tx.value("SELECT COUNT(*) FROM settings", &[])?.unwrap()));
+    assert_eq!(all.unwrap(), 16);
+}
+
+#[test]
+fn a_copy_of_a_file_needs_no_server_and_changes_nothing() {
+    let fresh = Fresh::sqlite();
+    let sql = "DELETE FROM migrations WHERE number = 3";
+    fresh.db.write_blocking::<_, DbError, _>(move |tx| tx.execute(sql, &[])).unwrap();
+    let Location::Sqlite(path) = &fresh.location else { panic!() };
+    let copy = fresh.dir.path().join("copy.db");
+    copy_file(path, &copy).unwrap();
+    let connection = rusqlite::Connection::open(&copy).unwrap();
+    let count: u32 = connection.query_row("SELECT COUNT(*) FROM migrations", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 1);
+    assert!(matches!(copy_file(&fresh.dir.path().join("none.db"), &copy), Err(DbError::Sqlite(_))));
 }
