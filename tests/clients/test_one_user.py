@@ -1,10 +1,13 @@
 """One list of users: whoever is made or changed on one side is so on the other."""
 
 import json
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
 import grpc
+import yaml
 from fleet_client import PASSWORD, Http, log_in, set_up
 from harrier_server import BINARY, Server
 
@@ -118,6 +121,21 @@ class OneUser(unittest.TestCase):
             self.assertEqual(status(mia)[0], "PERMISSION_DENIED")
             self.assertTrue((server.data / "users.imported/fred.json").exists())
             self.assertFalse((server.data / "users").exists())
+
+    def test_commands_find_the_users_of_a_server_that_keeps_its_data_elsewhere(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file, named = pathlib.Path(folder) / "my.yaml", pathlib.Path(folder) / "named"
+            made = subprocess.run([BINARY, "config", "generate"], capture_output=True, text=True, timeout=60, check=True)
+            config = yaml.safe_load(made.stdout)
+            config["Datastore"] = {"location": str(named), "filestore_directory": str(named)}
+            file.write_text(yaml.safe_dump(config))
+            with Server("--config", str(file)) as server:
+                server.command = lambda *arguments: subprocess.run(
+                    [BINARY, "--config", str(file), *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
+                fred = server.client("Fred")
+                self.assertEqual(fred.rows(QUERY), ROWS)
+                self.assertEqual(len(set_up(server).ok("GET", "users")["users"]), 2)
+                self.assertFalse((named / "harrier.db").exists())
 
     def test_a_restored_server_has_users_rights_and_its_own_commands(self):
         with Server() as server:

