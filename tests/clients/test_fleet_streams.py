@@ -64,6 +64,9 @@ class Streams(unittest.TestCase):
         self.assertEqual([message["type"] for message in messages], ["totals", "status", "result", "status"], done.stderr)
         totals, first, result, last = (message["data"] for message in messages)
         self.assertEqual(totals, {"count": 1, "online": 1, "offline": 0, "missing_in_action": 0})
+        states = {"sent": 0, "running": 0, "answered": 0, "failed": 0, "offline": 0, "timed_out": 0}
+        first_states, last_states = first.pop("hosts"), last.pop("hosts")
+        self.assertEqual((first_states, last_states), (states | {"sent": 1}, states | {"answered": 1}))
         self.assertEqual(first, {"expected_results": 1, "actual_results": 0, "status": "pending"})
         self.assertEqual(result["rows"], [{"total_seconds": "98123", "host_hostname": "streamed.example.org"}])
         self.assertEqual(last, {"expected_results": 1, "actual_results": 1, "status": "finished"})

@@ -11,9 +11,12 @@ use store::fleet::{Time, user::User};
 use store::rights::Of;
 
 use crate::error::{Error, Result};
-use crate::request::Viewer;
+use crate::request::{BodyLimit, Viewer, peer_address};
 use crate::route::Access;
 use crate::server::Fleet;
+
+/// What somebody may send whom nobody knows.
+const MAX_BODY_BEFORE_LOGIN: usize = 64 << 10;
 
 /// What the gate knows of its route.
 #[derive(Clone)]
@@ -46,6 +49,9 @@ async fn enter(gate: &Gate, mut request: Request) -> Result<Request> {
         return Err(Error::plain(StatusCode::NOT_FOUND, "404 page not found"));
     }
     if matches!(gate.access, Access::Public(_)) {
+        let peer = peer_address(request.extensions(), request.headers(), &gate.fleet.settings);
+        gate.fleet.throttles.before_login.check(peer)?;
+        request.extensions_mut().insert(BodyLimit(MAX_BODY_BEFORE_LOGIN));
         return Ok(request);
     }
     let token =

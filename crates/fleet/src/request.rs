@@ -6,7 +6,7 @@ mod params;
 mod peer;
 mod viewer;
 
-pub use body::{Body, read_limited};
+pub use body::{Body, BodyLimit, BodyMemory, read_limited};
 pub use list::{ListQuery, pairs as query_pairs, parse_bool};
 pub use params::{Id, Ids, Name};
 pub use peer::{Peer, peer_address};

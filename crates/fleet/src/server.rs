@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::live::Live;
 use crate::live::sockjs::Sessions;
 use crate::metrics::Metrics;
+use crate::request::BodyMemory;
 use crate::settings::Settings;
 use crate::throttle::Throttles;
 
@@ -27,6 +28,7 @@ pub struct Fleet {
     pub live: Live,
     pub sockjs: Sessions,
     pub throttles: Throttles,
+    pub bodies: BodyMemory,
     pub metrics: Metrics,
     is_set_up: AtomicBool,
 }
@@ -36,10 +38,12 @@ impl Fleet {
     pub async fn open(db: Db, settings: Settings) -> Result<Arc<Self>> {
         db.write(campaign::complete_all).await?;
         let agents = Agents::new(&settings)?;
+        let bodies = BodyMemory::new(settings.body_memory);
         Ok(Arc::new(Self {
             db,
             settings,
             agents,
+            bodies,
             live: Live::default(),
             sockjs: Sessions::default(),
             throttles: Throttles::default(),

@@ -29,6 +29,8 @@ pub struct Settings {
     pub max_agent_body: usize,
     /// The most bytes of one request to the API, unpacked.
     pub max_api_body: usize,
+    /// The most bytes of all requests together that are being read or worked on.
+    pub body_memory: usize,
     /// The file of the server's certificate and its chain, which users can download.
     pub certificate: Option<PathBuf>,
     /// Name and password for `/metrics`; without them the route is not there.
@@ -67,6 +69,7 @@ impl Settings {
             dir,
             max_agent_body: 64 << 20,
             max_api_body: 32 << 20,
+            body_memory: 512 << 20,
             metrics_login: None,
         }
     }

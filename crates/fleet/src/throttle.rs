@@ -24,6 +24,8 @@ const TIDY_ABOVE: usize = 256;
 pub struct Throttles {
     pub login: Throttle,
     pub forgot_password: Throttle,
+    /// All requests to the API that need no session, these two among them.
+    pub before_login: Throttle,
 }
 
 impl Default for Throttles {
@@ -31,6 +33,7 @@ impl Default for Throttles {
         Self {
             login: Throttle::new(10, 9, Duration::from_secs(60)),
             forgot_password: Throttle::new(10, 9, Duration::from_secs(3600)),
+            before_login: Throttle::new(600, 99, Duration::from_secs(60)),
         }
     }
 }

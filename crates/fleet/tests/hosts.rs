@@ -197,7 +197,7 @@ async fn the_detail_shows_what_hangs_off_a_host() {
         host["pack_stats"],
         json!([{"pack_id": 1, "pack_name": "inventory", "type": "pack", "query_stats": [{
             "scheduled_query_name": "usb", "scheduled_query_id": 1, "query_name": "usb", "pack_name": "inventory",
-            "pack_id": 1, "average_memory": 0, "denylisted": false, "executions": 0, "interval": 0,
+            "pack_id": 1, "average_memory": 0, "denylisted": false, "executions": 0, "interval": 60,
             "last_executed": "1970-01-01T00:00:00Z", "output_size": 0, "system_time": 0, "user_time": 0,
             "wall_time": 0
         }]}])

@@ -193,6 +193,24 @@ async fn logging_in_too_often_has_to_wait() {
 }
 
 #[tokio::test]
+async fn who_is_not_logged_in_may_send_little_and_not_often() {
+    let server = Server::start().await;
+    let anonymous = server.anonymous();
+    let large = json!({"email": "x".repeat(70_000), "password": "x"});
+    assert_eq!(anonymous.post("login", large.clone()).await.status, 413);
+    assert_ne!(server.admin.post("labels", large).await.status, 413);
+    let mut last = 0;
+    for _ in 0..2_000 {
+        last = anonymous.post("reset_password", json!({})).await.status;
+        if last == 429 {
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+    server.admin.get("me").await.ok();
+}
+
+#[tokio::test]
 async fn mails_carry_tokens_once_a_mail_server_is_configured() {
     let server = Server::start().await;
     let mails = MailServer::start().await;

@@ -131,6 +131,6 @@ impl Backend {
 }
 
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod fresh;
 #[cfg(test)]
 mod tests;

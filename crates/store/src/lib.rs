@@ -39,6 +39,7 @@ pub mod profile;
 pub mod revocation;
 pub mod rights;
 pub mod rows;
+pub mod sandbox;
 pub mod secret;
 pub mod user;
 

@@ -39,6 +39,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "event_speed", package: "store", kind: Kind::Example },
     Program { name: "evidence_speed", package: "plugins", kind: Kind::Example },
     Program { name: "fleet_speed", package: "fleet", kind: Kind::Example },
+    Program { name: "hosts_speed", package: "fleet", kind: Kind::Example },
     Program { name: "glob_speed", package: "plugins", kind: Kind::Example },
     Program { name: "parse_speed", package: "vql", kind: Kind::Example },
     Program { name: "query_speed", package: "vql", kind: Kind::Example },

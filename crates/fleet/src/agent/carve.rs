@@ -109,7 +109,7 @@ struct Block {
 pub async fn block(State(fleet): State<Arc<Fleet>>, request: Request) -> Answer<Response> {
     // Base64 takes a third more, and the rest of the body a little.
     let limit = fleet.settings.max_agent_body.max(MAX_BLOCK as usize / 3 * 4 + 65_536);
-    let bytes = read_limited(request, limit).await?;
+    let bytes = read_limited(&fleet.bodies, request, limit).await?;
     let block: Block = parse(&bytes)?;
     drop(bytes);
     let session = block.session_id.clone();

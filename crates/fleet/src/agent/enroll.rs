@@ -42,7 +42,7 @@ struct Enrolled {
 
 pub async fn enroll(State(fleet): State<Arc<Fleet>>, request: Request) -> Answer<Response> {
     let address = peer_address(request.extensions(), request.headers(), &fleet.settings);
-    let bytes = read_limited(request, MAX_BODY).await?;
+    let bytes = read_limited(&fleet.bodies, request, MAX_BODY).await?;
     let given: Given = parse(&bytes)?;
     let identifier = identifier(&given, fleet.settings.host_identifier)?;
     let mut facts = details::of_enrolment(&given.host_details);

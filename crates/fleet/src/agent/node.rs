@@ -30,13 +30,14 @@ impl<T: DeserializeOwned> FromRequest<Arc<Fleet>> for Node<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, fleet: &Arc<Fleet>) -> Answer<Self> {
-        let from_header = header_key(request.headers());
-        let bytes = read_limited(request, fleet.settings.max_agent_body).await?;
-        let key = match from_header {
-            Some(key) => Some(key),
-            None => parse::<Key>(&bytes)?.node_key,
-        };
-        let agent = authenticate(fleet, key).await?;
+        let read = |request| read_limited(&fleet.bodies, request, fleet.settings.max_agent_body);
+        // A key in the header is looked at before anything of the body is kept.
+        if let Some(key) = header_key(request.headers()) {
+            let agent = authenticate(fleet, Some(key)).await?;
+            return Ok(Self { agent, body: parse(&read(request).await?)? });
+        }
+        let bytes = read(request).await?;
+        let agent = authenticate(fleet, parse::<Key>(&bytes)?.node_key).await?;
         Ok(Self { agent, body: parse(&bytes)? })
     }
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde::Serialize;
 use store::fleet::campaign::Target;
 use store::fleet::host::Host;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::host_state::Progress;
 use super::message;
 use crate::agent::Row;
 
@@ -21,21 +21,6 @@ const WAITING: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most bytes of results that are kept until the first reader comes.
 const MAX_SPOOL: usize = 64 << 20;
-/// A host that was asked and calls again without an answer is asked again after that long.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
-
-/// How far a host is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HostState {
-    /// It has not called since.
-    Waiting,
-    /// It got the query and has not answered.
-    #[serde(rename = "sent")]
-    Sent(#[serde(skip)] Instant),
-    Answered,
-    Failed,
-}
 
 /// What a host answered.
 #[derive(Clone, Debug)]
@@ -86,7 +71,7 @@ pub struct Campaign {
     /// The hosts, fixed at the beginning.
     pub targets: Vec<Target>,
     began: Instant,
-    hosts: Mutex<HashMap<u32, HostState>>,
+    hosts: Mutex<HashMap<u32, Progress>>,
     spool: Mutex<Spool>,
     answers: AtomicUsize,
     /// Set at the end.
@@ -95,7 +80,7 @@ pub struct Campaign {
 
 impl Campaign {
     pub fn new(id: u32, user_id: u32, sql: &str, targets: Vec<Target>) -> Self {
-        let hosts = targets.iter().map(|target| (target.host_id, HostState::Waiting)).collect();
+        let hosts = targets.iter().map(|target| (target.host_id, Progress::Waiting)).collect();
         let spool = Spool { waiting: Vec::new(), bytes: 0, readers: Vec::new(), had_reader: false };
         Self {
             id,
@@ -113,21 +98,19 @@ impl Campaign {
     /// The query, if the host should be asked now.
     pub fn ask(&self, host_id: u32) -> Option<Arc<str>> {
         let mut hosts = self.hosts.lock();
-        let state = hosts.get_mut(&host_id)?;
-        let due = match state {
-            HostState::Waiting => true,
-            HostState::Sent(at) => at.elapsed() >= ASK_AGAIN,
-            HostState::Answered | HostState::Failed => false,
-        };
-        due.then(|| {
-            *state = HostState::Sent(Instant::now());
+        let progress = hosts.get_mut(&host_id)?;
+        progress.is_due().then(|| {
+            *progress = Progress::Asked(Instant::now());
             self.sql.clone()
         })
     }
 
-    /// How far each host is.
-    pub fn states(&self) -> HashMap<u32, HostState> {
-        self.hosts.lock().clone()
+    /// Looks at how far each host is, in the order of targets.
+    pub fn each_host(&self, mut look: impl FnMut(&Target, &Progress)) {
+        let hosts = self.hosts.lock();
+        for target in &self.targets {
+            look(target, hosts.get(&target.host_id).unwrap_or(&Progress::Waiting));
+        }
     }
 
     /// How many hosts have answered, well or not.
@@ -137,11 +120,10 @@ impl Campaign {
 
     /// Hands an answer to all readers, or keeps it for the first. False when the host was not asked or answered before.
     pub async fn publish(&self, host: &Arc<Host>, result: LiveResult) -> bool {
-        let after = if result.error.is_some() { HostState::Failed } else { HostState::Answered };
         {
             let mut hosts = self.hosts.lock();
             match hosts.get_mut(&host.id) {
-                Some(state @ HostState::Sent(_)) => *state = after,
+                Some(progress @ Progress::Asked(_)) => *progress = Progress::after(result.error.as_deref()),
                 _ => return false,
             }
         }
@@ -151,7 +133,7 @@ impl Campaign {
             Kept::ForReaders(readers) => readers,
             Kept::Full => {
                 // Asked again later: by then somebody may read.
-                self.hosts.lock().insert(host.id, HostState::Waiting);
+                self.hosts.lock().insert(host.id, Progress::Waiting);
                 return true;
             }
         };
@@ -196,6 +178,13 @@ impl Campaign {
         spool.had_reader = true;
         spool.bytes = 0;
         (std::mem::take(&mut spool.waiting), Reader { results, too_slow })
+    }
+
+    /// Lets go of what only readers need.
+    pub fn forget_results(&self) {
+        let mut spool = self.spool.lock();
+        spool.waiting = Vec::new();
+        spool.readers = Vec::new();
     }
 
     /// Whether nobody has begun to read for that long.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::campaign_state::{Campaign, Delivery, Reader};
 use super::complete;
+use super::host_state::States;
 use super::message::{self, Incoming, Status, Totals};
 use crate::gate;
 use crate::server::Fleet;
@@ -92,7 +93,8 @@ async fn stream(fleet: &Arc<Fleet>, campaign: &Arc<Campaign>, mut from: mpsc::Re
     if let Err(error) = running {
         tracing::warn!(target: "live", campaign = id, %error, "the beginning of a campaign was not written");
     }
-    let status = Status { expected_results: 0, actual_results: 0, status: "pending" };
+    let status =
+        Status { expected_results: 0, actual_results: 0, status: "pending", hosts: States::default() };
     let mut said = Said { totals: Totals::default(), status, sent: 0, finished: false };
     if tell(fleet, campaign, &mut said, to).await.is_err() {
         return;
@@ -153,12 +155,14 @@ async fn tell(fleet: &Fleet, campaign: &Campaign, said: &mut Said, to: &Outlet) 
         expected_results: counts.online,
         actual_results: said.sent,
         status: if said.finished { "finished" } else { "pending" },
+        hosts: message::states(fleet, campaign),
     };
     if totals != said.totals {
         said.totals = totals;
         to.send(message::totals(totals)).await.map_err(drop)?;
     }
-    if status != said.status {
+    // What else there is to it is not worth a message of its own.
+    if !status.is_as_far_as(&said.status) {
         said.status = status;
         to.send(message::status_text(status)).await.map_err(drop)?;
     }

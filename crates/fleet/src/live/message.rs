@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use store::fleet::Time;
 use store::fleet::campaign::Target;
-use store::fleet::host::{Counts, Host, status};
+use store::fleet::host::{self, Counts, Host};
 
-use super::campaign_state::{Delivery, LiveResult};
+use super::campaign_state::{Campaign, Delivery, LiveResult};
+use super::host_state::{HostState, Progress, States};
 use crate::agent::Row;
 use crate::server::Fleet;
 
@@ -62,6 +63,16 @@ pub struct Status {
     pub expected_results: u64,
     pub actual_results: u64,
     pub status: &'static str,
+    /// Beyond the published members: how many hosts are how far.
+    pub hosts: States,
+}
+
+impl Status {
+    /// Whether the published members are the same.
+    pub fn is_as_far_as(&self, other: &Self) -> bool {
+        let published = |status: &Self| (status.expected_results, status.actual_results, status.status);
+        published(self) == published(other)
+    }
 }
 
 pub fn totals(totals: Totals) -> Arc<str> {
@@ -116,14 +127,53 @@ pub struct Metrics {
     pub new_hosts: u64,
 }
 
+/// How far one host is, as clients are told.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostProgress {
+    pub host_id: u32,
+    pub hostname: String,
+    pub state: HostState,
+    /// The agent's message when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Box<str>>,
+}
+
+/// How far each host is.
+pub fn progress(fleet: &Fleet, campaign: &Campaign) -> Vec<HostProgress> {
+    let mut all = Vec::with_capacity(campaign.targets.len());
+    each_state(fleet, campaign, |target, progress, state| {
+        let error = if let Progress::Failed(error) = progress { Some(error.clone()) } else { None };
+        all.push(HostProgress { host_id: target.host_id, hostname: target.hostname.clone(), state, error });
+    });
+    all
+}
+
+/// How many hosts are how far.
+pub fn states(fleet: &Fleet, campaign: &Campaign) -> States {
+    let mut states = States::default();
+    each_state(fleet, campaign, |_, _, state| states.add(state));
+    states
+}
+
+fn each_state(fleet: &Fleet, campaign: &Campaign, mut look: impl FnMut(&Target, &Progress, HostState)) {
+    let (now, has_ended) = (Time::now(), campaign.ended.is_cancelled());
+    campaign.each_host(|target, progress| {
+        let is_online = status_of(fleet, target, now) == host::Status::Online;
+        look(target, progress, progress.state(is_online, has_ended));
+    });
+}
+
+fn status_of(fleet: &Fleet, target: &Target, now: Time) -> host::Status {
+    let seen = fleet.agents.last_seen(target.host_id).max(target.seen_time);
+    host::status(seen, target.distributed_interval, target.config_tls_refresh, now)
+}
+
 /// Counts hosts by their status now.
 pub fn count(fleet: &Fleet, targets: &[Target]) -> Counts {
     let now = Time::now();
     let mut counts = Counts::default();
     for target in targets {
-        let seen = fleet.agents.last_seen(target.host_id).max(target.seen_time);
-        let status = status(seen, target.distributed_interval, target.config_tls_refresh, now);
-        counts.add(status, target.created_at, now);
+        counts.add(status_of(fleet, target, now), target.created_at, now);
     }
     counts
 }

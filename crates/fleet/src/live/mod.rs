@@ -3,14 +3,14 @@
 //! A campaign asks a fixed set of hosts one query and streams what they answer to whoever reads. It lives in memory, as does
 //! everything about it that only its readers need: without a reader it ends after a minute.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
 use http::StatusCode;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use store::fleet::app_config;
 use store::fleet::campaign::{self, State};
 use store::fleet::host::Host;
@@ -21,16 +21,21 @@ use crate::server::Fleet;
 mod begin;
 mod campaign_state;
 mod converse;
+mod host_state;
 mod message;
 pub mod sockjs;
 mod websocket;
 
 pub use begin::{Asked, Wanted, begin};
-pub use campaign_state::{Campaign, Delivery, HostState, LiveResult, Reader};
-pub use message::{Metrics, metrics};
+pub use campaign_state::{Campaign, Delivery, LiveResult, Reader};
+pub use host_state::{HostState, States};
+pub use message::{HostProgress, Metrics, metrics, progress};
 
 /// A campaign that nobody reads ends after that long.
 pub const UNREAD_FOR: Duration = Duration::from_secs(60);
+
+/// So many campaigns that have ended can still be asked about.
+const RECALLED: usize = 64;
 
 /// The streams, under each version and each spelling.
 pub fn router() -> Router<Arc<Fleet>> {
@@ -48,6 +53,7 @@ pub fn router() -> Router<Arc<Fleet>> {
 pub struct Live {
     campaigns: RwLock<HashMap<u32, Arc<Campaign>>>,
     by_host: RwLock<HashMap<u32, Vec<Arc<Campaign>>>>,
+    ended: Mutex<VecDeque<Arc<Campaign>>>,
 }
 
 impl Live {
@@ -63,6 +69,11 @@ impl Live {
     /// The campaign of that number, while it runs.
     pub fn find(&self, id: u32) -> Option<Arc<Campaign>> {
         self.campaigns.read().get(&id).cloned()
+    }
+
+    /// The campaign of that number, while it runs and for a while after.
+    pub fn recall(&self, id: u32) -> Option<Arc<Campaign>> {
+        self.find(id).or_else(|| self.ended.lock().iter().find(|campaign| campaign.id == id).cloned())
     }
 
     /// Whether anything runs at all.
@@ -98,6 +109,10 @@ impl Live {
             }
         }
         campaign.ended.cancel();
+        campaign.forget_results();
+        let mut ended = self.ended.lock();
+        ended.truncate(RECALLED - 1);
+        ended.push_front(campaign);
         true
     }
 }

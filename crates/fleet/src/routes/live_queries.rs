@@ -11,7 +11,7 @@ use store::rights::{Action, Object};
 
 use crate::agent::Row;
 use crate::error::Result;
-use crate::live::{self, Asked, Delivery, Metrics, Wanted, metrics};
+use crate::live::{self, Asked, Delivery, HostProgress, HostState, Metrics, Wanted, metrics};
 use crate::reply::Reply;
 use crate::request::{Body, Viewer};
 use crate::route::{Access, Noun, Route};
@@ -139,6 +139,9 @@ struct OfQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     results: Option<Vec<OfHost>>,
+    /// Beyond the published members: who has not answered, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unanswered: Vec<HostProgress>,
 }
 
 #[derive(Serialize)]
@@ -181,12 +184,19 @@ async fn one(fleet: Arc<Fleet>, viewer: Viewer, query_id: u32, hosts: Vec<u32>) 
     match live::begin(&fleet, &viewer, wanted, Asked::Ids { selected, teams_given: false }).await {
         Err(error) => {
             let reason = error.errors.and_then(|all| all.into_iter().next()).map(|(_, reason)| reason);
-            OfQuery { query_id, error: Some(reason.unwrap_or(error.message)), results: None }
+            OfQuery {
+                query_id,
+                error: Some(reason.unwrap_or(error.message)),
+                results: None,
+                unanswered: Vec::new(),
+            }
         }
         Ok((campaign, _)) => {
             let answers = collect(&fleet, &campaign).await;
+            let mut unanswered = live::progress(&fleet, &campaign);
+            unanswered.retain(|host| !matches!(host.state, HostState::Answered | HostState::Failed));
             live::complete(&fleet, campaign.id).await;
-            OfQuery { query_id, error: None, results: (!answers.is_empty()).then_some(answers) }
+            OfQuery { query_id, error: None, results: (!answers.is_empty()).then_some(answers), unanswered }
         }
     }
 }

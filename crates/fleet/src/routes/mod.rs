@@ -5,6 +5,7 @@ use crate::route::Noun;
 pub use server::version;
 
 mod activities;
+mod campaigns;
 mod carves;
 mod config;
 mod enroll_secrets;
@@ -29,6 +30,7 @@ mod users;
 /// Every noun.
 pub const NOUNS: &[&Noun] = &[
     &activities::NOUN,
+    &campaigns::NOUN,
     &carves::NOUN,
     &config::NOUN,
     &enroll_secrets::NOUN,

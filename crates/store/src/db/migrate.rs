@@ -11,6 +11,7 @@ use crate::params;
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/0001_fleet.sql")),
     (3, include_str!("../../migrations/0003_users.sql")),
+    (4, include_str!("../../migrations/0004_sandbox.sql")),
 ];
 
 /// The newest migration that was part of a release. For each up to it the tests keep data that such a server had written, see

@@ -15,9 +15,10 @@ pub struct Selected {
 }
 
 /// A host as a campaign knows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     pub host_id: u32,
+    pub hostname: String,
     pub created_at: Time,
     pub seen_time: Time,
     pub distributed_interval: u32,
@@ -40,7 +41,7 @@ fn numbers(ids: &[u32]) -> String {
 /// The hosts that a selection means: listed ones, members of labels, hosts of teams; each once, and only visible ones.
 pub fn targets(tx: &mut Tx<'_>, selected: &Selected, visible: &Visible) -> Outcome<Vec<Target>> {
     let sql = format!(
-        "SELECT h.id, h.created_at, h.seen_time, h.distributed_interval, h.config_tls_refresh FROM hosts h \
+        "SELECT h.id, h.hostname, h.created_at, h.seen_time, h.distributed_interval, h.config_tls_refresh FROM hosts h \
             WHERE (h.id IN ({}) OR h.team_id IN ({}) \
             OR EXISTS (SELECT 1 FROM label_membership m WHERE m.host_id = h.id AND m.label_id IN ({}))) \
             AND {} ORDER BY h.id",
@@ -52,6 +53,7 @@ pub fn targets(tx: &mut Tx<'_>, selected: &Selected, visible: &Visible) -> Outco
     Ok(tx.all(&sql, &[], |row| {
         Ok(Target {
             host_id: row.take()?,
+            hostname: row.take()?,
             created_at: row.take()?,
             seen_time: row.take()?,
             distributed_interval: row.take()?,

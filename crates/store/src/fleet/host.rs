@@ -20,12 +20,12 @@ mod status;
 mod summary;
 
 pub use change::{delete, delete_unanswered, lives, transfer, unseen_since};
-pub use detail::{Detail, DeviceMapping, HostLabel, HostPolicy, PackStats, detail, device_mapping};
+pub use detail::{Detail, DeviceMapping, HostLabel, HostPolicy, detail, device_mapping};
 pub use enrol::{Enrolment, enrol};
 pub use filter::{Filter, Moment, StatusFilter, label_exists};
 pub use ingest::{Facts, label_results, policy_results, save_additional, save_facts, seen};
 pub use macadmins::{Aggregated, MacAdmins, aggregated_macadmins, macadmins};
-pub use more::{HostUser, Inventory, Mdm, More, ScheduledStats, Software, save_more};
+pub use more::{HostUser, Inventory, Mdm, More, Software, save_more};
 pub use page::{AdditionalNames, With, count, device_mappings, ids, list};
 pub use status::{Counts, Status, status};
 pub use summary::{OsVersion, PlatformCount, Summary, os_versions, summary};

@@ -100,15 +100,6 @@ pub fn list(tx: &mut Tx<'_>, options: &ListOptions, visible: &Visible) -> Outcom
     Ok(tx.all(&sql, &values, from_row)?)
 }
 
-/// The labels that a host is in, by id. Their hosts are counted as far as they are visible.
-pub fn of_host(tx: &mut Tx<'_>, host_id: u32, visible: &Visible) -> Outcome<Vec<Label>> {
-    let sql = format!(
-        "SELECT {} FROM labels l JOIN label_membership o ON o.label_id = l.id AND o.host_id = $1 ORDER BY l.id",
-        columns(visible)
-    );
-    Ok(tx.all(&sql, params![host_id], from_row)?)
-}
-
 /// The label with this id.
 pub fn by_id(tx: &mut Tx<'_>, id: u32, visible: &Visible) -> Outcome<Label> {
     let sql = format!("SELECT {} FROM labels l WHERE l.id = $1", columns(visible));

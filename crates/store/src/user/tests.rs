@@ -1,7 +1,7 @@
 //! On SQLite, and on PostgreSQL when `HARRIER_TEST_POSTGRES` names a server.
 
 use super::*;
-use crate::db::testing::{Fresh, on_each_blocking};
+use crate::db::fresh::{Fresh, on_each_blocking};
 use crate::fleet::user as person;
 use crate::params;
 use crate::rights::DEFAULT_CLIENT_GRANT;

@@ -1,6 +1,6 @@
 //! What scheduled queries cost the host.
 
-use store::fleet::host::ScheduledStats;
+use store::fleet::pack::Report;
 
 use super::{ALWAYS, Detail, EVERYWHERE, Ingest, Row, always, number, text};
 
@@ -14,18 +14,16 @@ pub const DETAIL: Detail = Detail {
 };
 
 fn ingest(rows: Vec<Row>, into: &mut Ingest) {
-    into.more.stats = Some(rows.iter().filter_map(stats).collect());
+    into.more.stats = rows.iter().filter_map(stats).collect();
 }
 
 /// The statistics of one entry; none for those that are of no pack.
-fn stats(row: &Row) -> Option<ScheduledStats> {
+fn stats(row: &Row) -> Option<(String, String, Report)> {
     let delimiter = Some(text(row, "delimiter")).filter(|text| !text.is_empty())?;
     let rest = text(row, "name").strip_prefix("pack")?.strip_prefix(delimiter)?;
     let (pack, query) = rest.split_once(delimiter)?;
     let int = |column| number(row, column).unwrap_or_default();
-    Some(ScheduledStats {
-        pack: pack.to_owned(),
-        query: query.to_owned(),
+    let report = Report {
         average_memory: int("average_memory"),
         denylisted: int("denylisted") != 0,
         executions: int("executions"),
@@ -36,7 +34,8 @@ fn stats(row: &Row) -> Option<ScheduledStats> {
         user_time: int("user_time"),
         // Seconds; recent agents give thousandths as well, and zero here for what is fast.
         wall_time: int("wall_time").max(int("wall_time_ms") / 1000),
-    })
+    };
+    Some((pack.to_owned(), query.to_owned(), report))
 }
 
 #[cfg(test)]
@@ -49,8 +48,8 @@ mod tests {
             let pairs = [("name", name), ("delimiter", delimiter), ("executions", "3")];
             stats(&pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into())
         };
-        let found = row("pack/Global/a/b", "/").unwrap();
-        assert_eq!((&*found.pack, &*found.query, found.executions), ("Global", "a/b", 3));
+        let (pack, query, report) = row("pack/Global/a/b", "/").unwrap();
+        assert_eq!((&*pack, &*query, report.executions), ("Global", "a/b", 3));
         assert!(row("own", "/").is_none() && row("pack/x", "/").is_none() && row("pack_a_b", "").is_none());
     }
 }

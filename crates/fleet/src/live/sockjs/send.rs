@@ -15,7 +15,7 @@ const MAX_BODY: usize = 64 << 10;
 
 /// 204 when the messages were taken.
 pub async fn xhr(fleet: &Arc<Fleet>, session: &str, request: Request<Body>) -> Response {
-    let body = match read_limited(request, MAX_BODY).await {
+    let body = match read_limited(&fleet.bodies, request, MAX_BODY).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
@@ -32,7 +32,7 @@ pub async fn jsonp(fleet: &Arc<Fleet>, session: &str, request: Request<Body>) ->
     let kind =
         request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_form = kind.starts_with("application/x-www-form-urlencoded");
-    let body = match read_limited(request, MAX_BODY).await {
+    let body = match read_limited(&fleet.bodies, request, MAX_BODY).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };

@@ -35,6 +35,9 @@ pub struct Args {
     /// The key of that certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "fleet_cert")]
     fleet_key: Option<PathBuf>,
+    /// A proxy in front of the fleet server, whose X-Forwarded-For is believed.
+    #[arg(long, value_name = "ADDRESS")]
+    fleet_proxy: Vec<std::net::IpAddr>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -74,7 +77,9 @@ impl Running {
         let is_plain = args.fleet_tls == Switch::Off;
         let tls =
             if is_plain { None } else { Some(web::server_config(certificate(args, config, dir, address)?)?) };
-        let fleet = Fleet::open(db, Settings::in_dir(dir.path().to_owned())).await;
+        let mut settings = Settings::in_dir(dir.path().to_owned());
+        settings.trusted_proxies.clone_from(&args.fleet_proxy);
+        let fleet = Fleet::open(db, settings).await;
         let fleet =
             fleet.map_err(|error| anyhow::anyhow!("the fleet server cannot start: {}", error.message))?;
         let incoming = listener.incoming(tls);

@@ -6,6 +6,7 @@ use super::more::HostUser;
 use super::{Host, Time};
 use crate::db::{DbResult, Row, Tx};
 use crate::fleet::fault::Outcome;
+use crate::fleet::pack;
 use crate::fleet::software::{self, Software};
 use crate::params;
 
@@ -22,7 +23,7 @@ pub struct Detail {
     pub policies: Vec<HostPolicy>,
     /// Shown where the row of the host has it.
     #[serde(skip)]
-    pub pack_stats: Vec<PackStats>,
+    pub pack_stats: Vec<pack::PackStats>,
     #[serde(skip)]
     pub additional: Option<String>,
 }
@@ -90,44 +91,8 @@ pub struct HostPolicy {
     pub response: &'static str,
 }
 
-/// What the queries of a pack cost the host.
-#[derive(Clone, Debug, Serialize)]
-pub struct PackStats {
-    pub pack_id: u32,
-    pub pack_name: String,
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub query_stats: Vec<QueryStats>,
-}
-
-/// What a query of a schedule costs: zeros while it never ran.
-#[derive(Clone, Debug, Serialize)]
-pub struct QueryStats {
-    pub scheduled_query_name: String,
-    pub scheduled_query_id: u32,
-    pub query_name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub description: String,
-    pub pack_name: String,
-    pub pack_id: u32,
-    pub average_memory: i64,
-    pub denylisted: bool,
-    pub executions: i64,
-    pub interval: i64,
-    pub last_executed: Time,
-    pub output_size: i64,
-    pub system_time: i64,
-    pub user_time: i64,
-    pub wall_time: i64,
-}
-
 /// Reads all of it. `family` is the platform as policies name it: `linux`, `darwin` or `windows`.
 pub fn detail(tx: &mut Tx<'_>, host: &Host, family: &str) -> Outcome<Detail> {
-    let packs = packs(tx, host)?;
-    let mut pack_stats = Vec::new();
-    for pack in &packs {
-        pack_stats.push(stats(tx, host.id, pack)?);
-    }
     let additional =
         tx.value::<Option<String>>("SELECT additional FROM hosts WHERE id = $1", params![host.id]);
     Ok(Detail {
@@ -135,9 +100,9 @@ pub fn detail(tx: &mut Tx<'_>, host: &Host, family: &str) -> Outcome<Detail> {
         users: users(tx, host.id)?,
         device_mapping: device_mapping(tx, host.id)?,
         labels: labels(tx, host.id)?,
-        packs,
+        packs: packs(tx, host)?,
         policies: policies(tx, host, family)?,
-        pack_stats,
+        pack_stats: pack::stats_of_host(tx, host)?,
         additional: additional?.flatten(),
     })
 }
@@ -189,11 +154,12 @@ fn labels(tx: &mut Tx<'_>, host: u32) -> Outcome<Vec<HostLabel>> {
 }
 
 fn packs(tx: &mut Tx<'_>, host: &Host) -> Outcome<Vec<HostPack>> {
-    let sql = "SELECT p.created_at, p.updated_at, p.id, p.name, p.description, p.platform, p.disabled, p.type \
-        FROM packs p WHERE p.disabled = 0 AND EXISTS (SELECT 1 FROM pack_targets t WHERE t.pack_id = p.id AND ( \
-            (t.kind = 0 AND t.target_id IN (SELECT m.label_id FROM label_membership m WHERE m.host_id = $1)) \
-            OR (t.kind = 1 AND t.target_id = $1) OR (t.kind = 2 AND t.target_id = $2))) ORDER BY p.id";
-    Ok(tx.all(sql, params![host.id, host.team_id.unwrap_or(0)], |row| {
+    let sql = format!(
+        "SELECT p.created_at, p.updated_at, p.id, p.name, p.description, p.platform, p.disabled, p.type \
+        FROM packs p WHERE {} ORDER BY p.id",
+        pack::APPLIES
+    );
+    Ok(tx.all(&sql, params![host.id, host.team_id], |row| {
         Ok(HostPack {
             created_at: row.take()?,
             updated_at: row.take()?,
@@ -211,38 +177,6 @@ fn packs(tx: &mut Tx<'_>, host: &Host) -> Outcome<Vec<HostPack>> {
             team_ids: [],
         })
     })?)
-}
-
-fn stats(tx: &mut Tx<'_>, host: u32, pack: &HostPack) -> Outcome<PackStats> {
-    let sql = "SELECT s.name, s.id, q.name, s.description, x.average_memory, x.denylisted, x.executions, x.interval, \
-        x.last_executed, x.output_size, x.system_time, x.user_time, x.wall_time \
-        FROM scheduled_queries s JOIN queries q ON q.id = s.query_id \
-        LEFT JOIN scheduled_query_stats x ON x.scheduled_query_id = s.id AND x.host_id = $1 \
-        WHERE s.pack_id = $2 ORDER BY s.id";
-    let query_stats = tx.all(sql, params![host, pack.id], |row| {
-        let (scheduled_query_name, scheduled_query_id) = (row.take()?, row.take()?);
-        let (query_name, description) = (row.take()?, row.take()?);
-        let mut number = || row.take::<Option<i64>>().map(Option::unwrap_or_default);
-        Ok(QueryStats {
-            scheduled_query_name,
-            scheduled_query_id,
-            query_name,
-            description,
-            pack_name: pack.name.clone(),
-            pack_id: pack.id,
-            average_memory: number()?,
-            denylisted: number()? != 0,
-            executions: number()?,
-            interval: number()?,
-            last_executed: Time(0).plus_seconds(number()?),
-            output_size: number()?,
-            system_time: number()?,
-            user_time: number()?,
-            wall_time: number()?,
-        })
-    })?;
-    let kind = pack.kind.clone().unwrap_or_else(|| "pack".into());
-    Ok(PackStats { pack_id: pack.id, pack_name: pack.name.clone(), kind, query_stats })
 }
 
 /// The policies that the host is asked, failing ones first.

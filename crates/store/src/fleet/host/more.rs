@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::db::Tx;
 use crate::fleet::fault::Outcome;
+use crate::fleet::pack;
 use crate::params;
 
 /// A user of the host.
@@ -47,24 +48,6 @@ pub struct Inventory {
     pub programs: Vec<Software>,
 }
 
-/// What an entry of a schedule costs the host. Times in seconds, sizes in bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScheduledStats {
-    /// Names, as in the configuration.
-    pub pack: String,
-    pub query: String,
-    pub average_memory: i64,
-    pub denylisted: bool,
-    pub executions: i64,
-    pub interval: i64,
-    /// Seconds since 1970.
-    pub last_executed: i64,
-    pub output_size: i64,
-    pub system_time: i64,
-    pub user_time: i64,
-    pub wall_time: i64,
-}
-
 /// The parts that a report has.
 #[derive(Clone, Debug, Default)]
 pub struct More {
@@ -75,7 +58,8 @@ pub struct More {
     /// The version of Munki.
     pub munki: Option<Option<String>>,
     pub software: Inventory,
-    pub stats: Option<Vec<ScheduledStats>>,
+    /// By the names of pack and entry.
+    pub stats: Vec<(String, String, pack::Report)>,
 }
 
 /// Writes all parts.
@@ -92,8 +76,8 @@ pub fn save_more(tx: &mut Tx<'_>, host: u32, more: &More) -> Outcome<()> {
     if let Some(version) = &more.munki {
         munki(tx, host, version.as_deref())?;
     }
-    if let Some(list) = &more.stats {
-        stats(tx, host, list)?;
+    for (pack, entry, report) in &more.stats {
+        pack::report(tx, host, pack, entry, report)?;
     }
     software(tx, host, &more.software)
 }
@@ -132,38 +116,6 @@ fn munki(tx: &mut Tx<'_>, host: u32, version: Option<&str>) -> Outcome<()> {
     tx.execute("DELETE FROM host_munki WHERE host_id = $1", params![host])?;
     if let Some(version) = version {
         tx.execute("INSERT INTO host_munki (host_id, version) VALUES ($1, $2)", params![host, version])?;
-    }
-    Ok(())
-}
-
-/// Entries that were taken out of their pack meanwhile are left out.
-fn stats(tx: &mut Tx<'_>, host: u32, list: &[ScheduledStats]) -> Outcome<()> {
-    for stats in list {
-        let sql = "INSERT INTO scheduled_query_stats (host_id, scheduled_query_id, average_memory, denylisted, \
-            executions, interval, last_executed, output_size, system_time, user_time, wall_time) \
-            SELECT $1, s.id, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM scheduled_queries s \
-            JOIN packs p ON p.id = s.pack_id WHERE p.name = $2 AND s.name = $3 \
-            ON CONFLICT (host_id, scheduled_query_id) DO UPDATE SET average_memory = excluded.average_memory, \
-            denylisted = excluded.denylisted, executions = excluded.executions, interval = excluded.interval, \
-            last_executed = excluded.last_executed, output_size = excluded.output_size, \
-            system_time = excluded.system_time, user_time = excluded.user_time, wall_time = excluded.wall_time";
-        tx.execute(
-            sql,
-            params![
-                host,
-                stats.pack,
-                stats.query,
-                stats.average_memory,
-                stats.denylisted,
-                stats.executions,
-                stats.interval,
-                stats.last_executed,
-                stats.output_size,
-                stats.system_time,
-                stats.user_time,
-                stats.wall_time
-            ],
-        )?;
     }
     Ok(())
 }

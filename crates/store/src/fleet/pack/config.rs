@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::APPLIES;
 use crate::db::Tx;
 use crate::fleet::fault::Outcome;
 use crate::fleet::host::Host;
@@ -9,11 +10,8 @@ use crate::params;
 
 /// The packs that apply to a host, as its configuration has them: by name, with their queries.
 pub fn for_host(tx: &mut Tx<'_>, host: &Host) -> Outcome<Map<String, Json>> {
-    let sql = "SELECT p.id, p.name, p.platform FROM packs p WHERE p.disabled = 0 AND EXISTS ( \
-        SELECT 1 FROM pack_targets t WHERE t.pack_id = p.id AND ( \
-            (t.kind = 0 AND t.target_id IN (SELECT m.label_id FROM label_membership m WHERE m.host_id = $1)) \
-            OR (t.kind = 1 AND t.target_id = $1) OR (t.kind = 2 AND t.target_id = $2))) ORDER BY p.name";
-    let found = tx.all(sql, params![host.id, host.team_id], |row| {
+    let sql = format!("SELECT p.id, p.name, p.platform FROM packs p WHERE {APPLIES} ORDER BY p.name");
+    let found = tx.all(&sql, params![host.id, host.team_id], |row| {
         Ok((row.take::<u32>()?, row.take::<String>()?, row.take::<String>()?))
     })?;
     let mut packs = Map::new();

@@ -6,7 +6,6 @@ use super::system::{self, System};
 use super::target::{self, Target, TargetKind};
 use crate::db::{DbError, DbResult, Row, Tx, Value};
 use crate::fleet::fault::{Fault, Outcome};
-use crate::fleet::host::Host;
 use crate::fleet::list::{ListOptions, OrderKey};
 use crate::fleet::name::{check_line, key};
 use crate::fleet::time::Time;
@@ -90,17 +89,6 @@ pub fn heads_without_teams(tx: &mut Tx<'_>) -> Outcome<Vec<PackHead>> {
     let sql =
         format!("SELECT {COLUMNS} FROM packs p WHERE p.type IS NULL OR p.type = 'global' ORDER BY p.id");
     Ok(tx.all(&sql, &[], from_row)?)
-}
-
-/// The packs of users that are aimed at a host, disabled ones as well, by id.
-pub fn heads_of_host(tx: &mut Tx<'_>, host: &Host) -> Outcome<Vec<PackHead>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM packs p WHERE p.type IS NULL AND EXISTS (SELECT 1 FROM pack_targets t \
-            WHERE t.pack_id = p.id AND ((t.kind = 1 AND t.target_id = $1) OR (t.kind = 2 AND t.target_id = $2) \
-            OR (t.kind = 0 AND t.target_id IN (SELECT m.label_id FROM label_membership m WHERE m.host_id = $1)))) \
-            ORDER BY p.id"
-    );
-    Ok(tx.all(&sql, params![host.id, host.team_id], from_row)?)
 }
 
 /// The pack with this id, without its targets.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::APPLIES;
 use crate::db::{DbResult, Row, Tx};
 use crate::fleet::fault::Outcome;
 use crate::fleet::host::Host;
@@ -67,17 +68,17 @@ fn from_row(row: &mut Row) -> DbResult<(String, QueryStats)> {
 
 /// The packs that apply to a host, with what it reported of their queries.
 pub fn stats_of_host(tx: &mut Tx<'_>, host: &Host) -> Outcome<Vec<PackStats>> {
-    let sql = "SELECT p.type, p.id, p.name, s.id, s.name, q.name, s.description, s.interval, \
+    let sql = format!(
+        "SELECT p.type, p.id, p.name, s.id, s.name, q.name, s.description, s.interval, \
         COALESCE(t.average_memory, 0), COALESCE(t.denylisted, 0), COALESCE(t.executions, 0), \
         COALESCE(t.last_executed, 0), COALESCE(t.output_size, 0), COALESCE(t.system_time, 0), \
         COALESCE(t.user_time, 0), COALESCE(t.wall_time, 0) \
         FROM packs p JOIN scheduled_queries s ON s.pack_id = p.id JOIN queries q ON q.id = s.query_id \
         LEFT JOIN scheduled_query_stats t ON t.scheduled_query_id = s.id AND t.host_id = $1 \
-        WHERE p.disabled = 0 AND EXISTS (SELECT 1 FROM pack_targets g WHERE g.pack_id = p.id AND ( \
-            (g.kind = 0 AND g.target_id IN (SELECT m.label_id FROM label_membership m WHERE m.host_id = $1)) \
-            OR (g.kind = 1 AND g.target_id = $1) OR (g.kind = 2 AND g.target_id = $2))) ORDER BY p.id, s.id";
+        WHERE {APPLIES} ORDER BY p.id, s.id"
+    );
     let mut packs: Vec<PackStats> = Vec::new();
-    for (kind, stats) in tx.all(sql, params![host.id, host.team_id], from_row)? {
+    for (kind, stats) in tx.all(&sql, params![host.id, host.team_id], from_row)? {
         match packs.last_mut().filter(|pack| pack.pack_id == stats.pack_id) {
             Some(pack) => pack.query_stats.push(stats),
             None => packs.push(PackStats {

@@ -1,4 +1,7 @@
 //! Databases for tests: new, empty, gone when dropped (SQLite) or with the server (PostgreSQL).
+//!
+//! What every database must do is checked on SQLite, and on PostgreSQL when `HARRIER_TEST_POSTGRES` gives the address of a server where
+//! databases may be made; `cargo xtask test` starts one.
 
 use super::{Db, Location, postgres};
 
@@ -46,14 +49,29 @@ pub fn postgres_place_blocking() -> Option<Location> {
     tokio::runtime::Runtime::new().unwrap().block_on(postgres_place())
 }
 
-/// Runs a check on each database there is, without a runtime.
+/// Runs a check on each database there is.
+macro_rules! on_each {
+    ($($(#[$doc:meta])* async fn $name:ident($db:ident: &Db) $body:block)*) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            async fn check($db: &$crate::db::Db) $body
+            check(&$crate::db::fresh::Fresh::sqlite_async().await.db).await;
+            match $crate::db::fresh::Fresh::postgres().await {
+                Some(fresh) => check(&fresh.db).await,
+                None => eprintln!("not run on PostgreSQL: HARRIER_TEST_POSTGRES is not set"),
+            }
+        })*
+    };
+}
+
+/// The same without a runtime.
 macro_rules! on_each_blocking {
     ($($(#[$doc:meta])* fn $name:ident($db:ident) $body:block)*) => {
         $($(#[$doc])* #[test]
         fn $name() {
             fn check($db: &$crate::db::Db) $body
-            check(&$crate::db::testing::Fresh::sqlite().db);
-            match $crate::db::testing::postgres_place_blocking() {
+            check(&$crate::db::fresh::Fresh::sqlite().db);
+            match $crate::db::fresh::postgres_place_blocking() {
                 Some(location) => check(&$crate::db::Db::open_blocking(&location).unwrap()),
                 None => eprintln!("not run on PostgreSQL: HARRIER_TEST_POSTGRES is not set"),
             }
@@ -61,4 +79,4 @@ macro_rules! on_each_blocking {
     };
 }
 
-pub(crate) use on_each_blocking;
+pub(crate) use {on_each, on_each_blocking};
