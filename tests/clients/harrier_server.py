@@ -52,7 +52,9 @@ class Server:
     def start(self):
         listen_file = self.data / "run/listen.json"
         command = [BINARY, "server", "--data-dir", str(self.data), "--api-listen", "127.0.0.1:0"]
-        command += ["--fleet-listen", "127.0.0.1:0", *self.arguments]
+        if "--fleet-listen" not in self.arguments:
+            command += ["--fleet-listen", "127.0.0.1:0"]
+        command += self.arguments
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS

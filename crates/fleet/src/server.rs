@@ -52,14 +52,14 @@ impl Fleet {
         }))
     }
 
-    /// Whether there is a user. Once there is, there always will be.
+    /// Whether there was a set-up. Once there was, there always will have been.
     pub async fn is_set_up(&self) -> Result<bool> {
         if self.is_set_up.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let count = self.db.read(user::count).await?;
-        self.is_set_up.store(count > 0, Ordering::Relaxed);
-        Ok(count > 0)
+        let is_set_up = self.db.read(user::is_set_up).await?;
+        self.is_set_up.store(is_set_up, Ordering::Relaxed);
+        Ok(is_set_up)
     }
 }
 

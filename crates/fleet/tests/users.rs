@@ -334,3 +334,57 @@ async fn sessions_of_a_user_are_listed_and_ended() {
     let odd = server.admin.call(Method::GET, "users/-1/sessions", None).await;
     assert_eq!(odd.status, 404);
 }
+
+/// Rights over gRPC, as the command line gives them.
+async fn grant(server: &Server, name: &'static str) {
+    let users = store::user::Users::new(server.fleet.db.clone());
+    let granted =
+        tokio::task::spawn_blocking(move || users.grant(name, &store::rights::DEFAULT_CLIENT_GRANT));
+    granted.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_was_made_for_grpc_is_there_and_cannot_log_in_before_an_administrator_says_so() {
+    let server = Server::start().await;
+    grant(&server, "Robot").await;
+    let robot = server.admin.get("users?query=robot").await.ok()["users"][0].clone();
+    let id = robot["id"].clone();
+    let expected = json!({
+        "id": id, "name": "Robot", "email": "Robot", "force_password_reset": false, "gravatar_url": "",
+        "sso_enabled": false, "global_role": null, "api_only": true, "teams": [],
+    });
+    assert_eq!(timeless(robot), expected);
+    let login = |password: &'static str| {
+        let anonymous = server.anonymous();
+        async move { anonymous.post("login", json!({"email": "robot", "password": password})).await }
+    };
+    for password in ["", "x"] {
+        assert_eq!(login(password).await.status, 401);
+    }
+    let given = json!({"new_password": "correct-horse1!", "global_role": "observer"});
+    let changed = server.admin.patch(&format!("users/{id}"), given).await.ok();
+    assert_eq!(changed["user"]["global_role"], "observer");
+    assert_eq!(login("correct-horse1!").await.status, 200);
+    // The record over gRPC is untouched.
+    let users = store::user::Users::new(server.fleet.db.clone());
+    let found = users.fetch("ROBOT").await.unwrap().unwrap();
+    assert_eq!((&*found.acl.roles, found.global_role), (&["api".to_owned()][..], Some(Role::Observer)));
+    server.admin.delete(&format!("users/{id}")).await.ok();
+    assert!(users.fetch("robot").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn administrators_of_a_team_change_nobody_who_has_rights_over_grpc() {
+    let server = Server::start().await;
+    let team = server.team("Blue").await;
+    let chief = server.team_user(team, Role::Admin).await;
+    let on_team = json!({"teams": [{"id": team, "role": "observer"}]});
+    let id = make(&server.admin, "Mia", on_team).await;
+    chief.patch(&format!("users/{id}"), json!({"position": "desk"})).await.ok();
+    grant(&server, "mia@example.org").await;
+    for change in [json!({"position": "x"}), json!({"email": "other@example.org"})] {
+        chief.patch(&format!("users/{id}"), change).await.refused(403);
+    }
+    chief.delete(&format!("users/{id}")).await.refused(403);
+    server.admin.patch(&format!("users/{id}"), json!({"position": "x"})).await.ok();
+}

@@ -52,8 +52,24 @@ pub fn in_data_dir(dir: &DataDir) -> anyhow::Result<(Loaded, bool)> {
     Ok((Loaded { config, path }, true))
 }
 
-/// The directory that holds the records of a configuration.
-pub fn data_dir(config: &ServerConfig) -> anyhow::Result<DataDir> {
+/// The data directory of a configuration: the one that it lies in, be it restored or moved, or the one that it names.
+pub fn data_dir(loaded: &Loaded) -> anyhow::Result<DataDir> {
+    match own_dir(&loaded.path) {
+        Some(dir) => Ok(DataDir::open(dir)?),
+        None => named_dir(&loaded.config),
+    }
+}
+
+fn own_dir(path: &Path) -> Option<PathBuf> {
+    if path.file_name()? != FILE_NAME {
+        return None;
+    }
+    let dir = fs::canonicalize(path).ok()?.parent()?.to_owned();
+    // What every server makes when it starts.
+    (dir.join("harrier.db").is_file() || dir.join("events").is_dir()).then_some(dir)
+}
+
+fn named_dir(config: &ServerConfig) -> anyhow::Result<DataDir> {
     let location = config.datastore.as_ref().map_or("", |d| &d.location);
     if location.is_empty() {
         bail!("the configuration names no Datastore.location");
@@ -74,4 +90,25 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .with_context(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(failed)?;
     fs::rename(&temporary, path).with_context(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_in_a_data_directory_belongs_to_it_wherever_it_was_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (_, is_new) = in_data_dir(&DataDir::open(path("old")).unwrap()).unwrap();
+        assert!(is_new);
+        fs::create_dir(path("old/events")).unwrap();
+        fs::rename(path("old"), path("new")).unwrap();
+        let dir_of = |file: &str| data_dir(&read(&path(file)).unwrap()).unwrap().path().to_owned();
+        let canonical = fs::canonicalize(folder.path()).unwrap();
+        assert_eq!(dir_of("new/server.config.yaml"), canonical.join("new"));
+        // A copy elsewhere says where it belongs.
+        fs::copy(path("new/server.config.yaml"), path("server.config.yaml")).unwrap();
+        assert_eq!(dir_of("server.config.yaml"), canonical.join("old"));
+    }
 }

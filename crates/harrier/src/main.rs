@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod database;
 mod log;
 
 use std::process::ExitCode;

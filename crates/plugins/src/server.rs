@@ -35,8 +35,8 @@ pub struct Server {
     pub metadata: Metadata,
     pub hunts: Hunts,
     pub profiles: Profiles,
-    /// Where users are looked up, one after another; new ones go to the first.
-    pub users: Arc<Vec<Users>>,
+    /// None beside a query that only collects here.
+    users: Option<Users>,
     /// What clients have to know to find this server; nothing secret.
     pub client_config: Value,
     pub flows: Flows,
@@ -60,7 +60,7 @@ impl Server {
     pub fn open(
         data: &DataDir,
         events: Arc<EventStore>,
-        users: Arc<Vec<Users>>,
+        users: Option<Users>,
         client_config: Value,
         stopping: Cancel,
     ) -> store::Result<Self> {
@@ -82,6 +82,11 @@ impl Server {
             giving: Mutex::default(),
             stopping,
         })
+    }
+
+    /// The users.
+    pub fn users(&self) -> Result<&Users, Error> {
+        self.users.as_ref().ok_or_else(|| "this server keeps no users".into())
     }
 
     /// The server that the query runs on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use store::role::Grant;
+use store::rights::Grant;
 use store::user::{Acl, SUPER_USER, User};
 use vql::call::Error;
 use vql::permission::{Permission, Permissions};
@@ -32,31 +32,17 @@ pub fn check_self_or_admin(scope: &Scope<'_>, name: &str) -> Result<(), Error> {
 
 /// The user of that name; none is an error.
 pub fn get(server: &Server, name: &str) -> Result<Arc<User>, Error> {
-    for users in server.users.iter() {
-        if let Some(user) = users.find(name).map_err(failed)? {
-            return Ok(user);
-        }
-    }
-    Err(failed(store::Error::UserNotFound(name.to_owned())))
+    server.users()?.get(name).map_err(failed)
 }
 
-/// All users, by name; of several records of one name the one that counts.
-pub fn all(server: &Server) -> Result<Vec<Arc<User>>, Error> {
-    let mut all: Vec<Arc<User>> = Vec::new();
-    for users in server.users.iter() {
-        for user in users.list().map_err(failed)? {
-            if !all.iter().any(|known| known.name.eq_ignore_ascii_case(&user.name)) {
-                all.push(user);
-            }
-        }
-    }
-    all.sort_by_key(|user| user.name.to_lowercase());
-    Ok(all)
+/// All users, by name.
+pub fn all(server: &Server) -> Result<Vec<User>, Error> {
+    server.users()?.list().map_err(failed)
 }
 
 /// The cells of a row about a user; what the user may do only with `detail`.
 pub fn cells(user: &User, detail: bool) -> Result<Vec<Value>, Error> {
-    let roles = user.acl.roles.iter().map(|role| Value::from(role.as_str())).collect();
+    let roles = user.roles().map(Value::from).collect();
     let (own, effective) = match detail {
         true => (shown(&user.acl)?, shown(&effective(user)?)?),
         false => (Value::Null, Value::Null),
@@ -114,18 +100,14 @@ pub fn set(
     let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
     acl.grant(&Grant { roles: &roles, permissions: Permissions::NONE }).map_err(failed)?;
     server.record(scope, what, json!({ "user": name, "acl": acl }))?;
-    let users = server.users.first().ok_or("this server keeps no users")?;
-    users.set_acl(name, acl).map(drop).map_err(failed)
+    server.users()?.set_acl(name, acl).map(drop).map_err(failed)
 }
 
 /// Removes a user; says whether there was one.
 pub fn remove(scope: &Scope<'_>, name: &str) -> Result<bool, Error> {
     let server = Server::of(scope)?;
     server.record(scope, "DeleteUser", json!({ "user": name }))?;
-    let mut was_there = false;
-    for users in server.users.iter() {
-        was_there |= users.remove(name).map_err(failed)?;
-    }
+    let was_there = server.users()?.remove(name).map_err(failed)?;
     server.profiles.remove(name).map_err(failed)?;
     Ok(was_there)
 }

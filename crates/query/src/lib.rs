@@ -14,4 +14,4 @@ mod service;
 mod watch;
 
 pub use secrets::StoredSecrets;
-pub use server::{MAX_QUERIES, Server, find_user, serve};
+pub use server::{MAX_QUERIES, Server, serve};

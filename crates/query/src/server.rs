@@ -12,7 +12,7 @@ use store::audit::AuditLog;
 use store::event::EventStore;
 use store::file_store::FileStore;
 use store::revocation::Revocations;
-use store::user::{User, Users};
+use store::user::Users;
 use tokio::sync::Semaphore;
 use vql::cancel::Cancel;
 use vql::registry::Registry;
@@ -32,8 +32,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// State shared by all calls.
 pub struct Server {
-    /// Where users are looked up, one after another.
-    pub users: Arc<Vec<Users>>,
+    pub users: Users,
     /// A certificate on any of these lists is refused.
     pub revocations: Arc<Vec<Revocations>>,
     pub events: Arc<EventStore>,
@@ -49,11 +48,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// The user of that name.
-    pub fn user(&self, name: &str) -> store::Result<Option<Arc<User>>> {
-        find_user(&self.users, name)
-    }
-
     /// Whether a certificate was revoked.
     pub fn is_revoked(&self, peer: &PeerIdentity) -> bool {
         self.revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint))
@@ -65,16 +59,6 @@ impl Server {
             tracing::error!(%error, operation, principal, "the audit log did not take a line");
         }
     }
-}
-
-/// The user of that name, in the first of these places that knows it.
-pub fn find_user(places: &[Users], name: &str) -> store::Result<Option<Arc<User>>> {
-    for users in places {
-        if let Some(user) = users.find(name)? {
-            return Ok(Some(user));
-        }
-    }
-    Ok(None)
 }
 
 /// Serves the API until `stop` is done, then lets running calls end.

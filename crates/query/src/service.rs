@@ -13,15 +13,15 @@ use proto::{
     VqlCollectorArgs, VqlResponse,
 };
 use serde_json::{Map, json};
-use serve::listener::ConnectInfo;
 use store::event::Position;
+use store::rights::Call;
 use store::user::User;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use vql::cancel::Cancel;
-use vql::permission::Permission;
+use vql::permission::Permissions;
 
 use crate::packet::{Outbox, wants_logs};
 use crate::run::Job;
@@ -35,16 +35,6 @@ mod flows;
 mod hunts;
 mod table;
 
-/// What calls about records need, one of each list; what the records are about may narrow it down.
-const READ: &[Permission] = &[Permission::ReadResults];
-const COLLECT: &[Permission] =
-    &[Permission::CollectClient, Permission::CollectServer, Permission::CollectBasic];
-const WRITE: &[Permission] = &[Permission::ArtifactWriter, Permission::ServerArtifactWriter];
-const LABEL: &[Permission] = &[Permission::LabelClient];
-const FACTS: &[Permission] = &[Permission::ReadResults, Permission::ServerAdmin];
-const SET_FACTS: &[Permission] = &[Permission::LabelClient, Permission::ServerAdmin];
-const HUNT: &[Permission] = &[Permission::StartHunt];
-
 /// Packets that wait for a client that does not read.
 const WAITING_PACKETS: usize = 4;
 
@@ -53,44 +43,16 @@ pub struct Service {
     server: Arc<Server>,
 }
 
-/// Who calls, checked against the certificate and the user records.
+/// Who calls, checked against the certificate and the users, and what they may do in this call.
 struct Caller {
     user: Arc<User>,
+    permissions: Permissions,
     peer: String,
 }
 
 impl Service {
     pub fn new(server: Arc<Server>) -> Self {
         Service { server }
-    }
-
-    /// The caller of a request. A certificate revoked since the handshake is refused here.
-    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let info = request.extensions().get::<ConnectInfo>();
-        let unknown = || Status::unauthenticated("no client certificate");
-        let info = info.ok_or_else(unknown)?;
-        let identity = info.identity.as_ref().ok_or_else(unknown)?;
-        if self.server.is_revoked(identity) {
-            return Err(Status::unauthenticated(format!("the certificate of {} was revoked", identity.name)));
-        }
-        let user = self.server.user(&identity.name).map_err(|error| {
-            tracing::error!(target: "api", user = %identity.name, %error, "cannot read the user record");
-            Status::permission_denied(format!("User {} is not allowed to run queries.", identity.name))
-        })?;
-        let user = user.ok_or_else(|| {
-            tracing::error!(target: "api", user = %identity.name, "unknown user");
-            Status::unknown(format!("User not found: {}", identity.name))
-        })?;
-        Ok(Caller { user, peer: info.peer_addr.to_string() })
-    }
-
-    fn denied(&self, caller: &Caller, what: &str, message: String) -> Status {
-        tracing::error!(target: "api", user = %caller.user.name, peer = %caller.peer, what, "permission denied");
-        let mut details = Map::new();
-        details.insert("call".into(), json!(what));
-        details.insert("peer".into(), json!(caller.peer));
-        self.server.record("Permission denied", &caller.user.name, details);
-        Status::permission_denied(message)
     }
 
     /// A place among the queries that may run at a time.
@@ -104,7 +66,7 @@ impl Service {
         if queue.is_empty() {
             return Err(Status::invalid_argument("name the queue in the field artifact"));
         }
-        if !caller.user.acl.may_publish(queue) {
+        if !caller.user.may_publish(queue) {
             let message = format!("Permission denied: PUBLISH {} to {queue}", caller.user.name);
             return Err(self.denied(caller, "PushEvents", message));
         }
@@ -203,14 +165,8 @@ impl Api for Service {
         &self,
         request: Request<VqlCollectorArgs>,
     ) -> Result<Response<Responses<VqlResponse>>, Status> {
-        let caller = self.caller(&request)?;
+        let caller = self.enter(Call::Query, &request).await?;
         let args = request.into_inner();
-        let name = caller.user.name.clone();
-        if !caller.user.effective().has(Permission::AnyQuery) {
-            let message =
-                format!("Permission denied: User {name} requires permission ANY_QUERY to run queries");
-            return Err(self.denied(&caller, "Query", message));
-        }
         check_org(&args.org_id)?;
         if args.query.is_empty() {
             return Err(Status::unknown("Query should be specified."));
@@ -222,9 +178,9 @@ impl Api for Service {
         let job = Job {
             server: self.server.clone(),
             request: args,
-            principal: name,
+            principal: caller.user.name.clone(),
             peer: caller.peer,
-            permissions: caller.user.effective(),
+            permissions: caller.permissions,
             outbox,
             cancel: cancel.clone(),
             timed_out: Arc::default(),
@@ -239,10 +195,7 @@ impl Api for Service {
         &self,
         request: Request<VfsFileBuffer>,
     ) -> Result<Response<VfsFileBuffer>, Status> {
-        let caller = self.caller(&request)?;
-        if !caller.user.effective().has(Permission::ReadResults) {
-            return Err(self.denied(&caller, "VFSGetBuffer", "User is not allowed to view the VFS.".into()));
-        }
+        self.enter(Call::VfsGetBuffer, &request).await?;
         let args = request.into_inner();
         check_org(&args.org_id)?;
         let mut components = args.components;
@@ -261,7 +214,7 @@ impl Api for Service {
     }
 
     async fn push_events(&self, request: Request<PushEventRequest>) -> Result<Response<()>, Status> {
-        let caller = self.caller(&request)?;
+        let caller = self.enter(Call::PushEvents, &request).await?;
         let args = request.into_inner();
         self.push(&caller, &args.artifact, Rows::Lines(args.jsonl), args.write).await?;
         Ok(Response::new(()))
@@ -271,16 +224,8 @@ impl Api for Service {
         &self,
         request: Request<EventRequest>,
     ) -> Result<Response<Responses<EventResponse>>, Status> {
-        let caller = self.caller(&request)?;
+        let caller = self.enter(Call::WatchEvent, &request).await?;
         let args = request.into_inner();
-        for needed in [Permission::AnyQuery, Permission::ReadResults] {
-            if !caller.user.effective().has(needed) {
-                let name = &caller.user.name;
-                let message =
-                    format!("Permission denied: User {name} requires permission {needed} to watch events");
-                return Err(self.denied(&caller, "WatchEvent", message));
-            }
-        }
         check_org(&args.org_id)?;
         let permit = self.permit()?;
         let mut details = Map::new();
@@ -299,7 +244,7 @@ impl Api for Service {
 
     /// Rows in `Response`, the queue's name in `Query.Name`: the older way to push.
     async fn write_event(&self, request: Request<VqlResponse>) -> Result<Response<()>, Status> {
-        let caller = self.caller(&request)?;
+        let caller = self.enter(Call::WriteEvent, &request).await?;
         let args = request.into_inner();
         let queue = args.query.map(|q| q.name).unwrap_or_default();
         let objects = serde_json::from_str(&args.response).map_err(|e| {
@@ -311,7 +256,7 @@ impl Api for Service {
 
     async fn check(
         &self,
-        _request: Request<HealthCheckRequest>,
+        _request: Request<HealthCheckRequest>, // Call::Check takes nothing.
     ) -> Result<Response<HealthCheckResponse>, Status> {
         Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
     }
@@ -320,136 +265,139 @@ impl Api for Service {
         &self,
         request: Request<proto::ArtifactCollectorArgs>,
     ) -> Result<Response<proto::ArtifactCollectorResponse>, Status> {
-        self.work("CollectArtifact", COLLECT, request, flows::collect).await
+        self.work(Call::CollectArtifact, request, flows::collect).await
     }
 
     async fn cancel_flow(
         &self,
         request: Request<proto::ApiFlowRequest>,
     ) -> Result<Response<proto::StartFlowResponse>, Status> {
-        self.work("CancelFlow", COLLECT, request, flows::cancel).await
+        self.work(Call::CancelFlow, request, flows::cancel).await
     }
 
     async fn get_flow_details(
         &self,
         request: Request<proto::ApiFlowRequest>,
     ) -> Result<Response<proto::FlowDetails>, Status> {
-        self.work("GetFlowDetails", READ, request, flows::details).await
+        self.work(Call::GetFlowDetails, request, flows::details).await
     }
 
     async fn get_client_flows(
         &self,
         request: Request<proto::GetTableRequest>,
     ) -> Result<Response<proto::GetTableResponse>, Status> {
-        self.work("GetClientFlows", READ, request, flows::of_client).await
+        self.work(Call::GetClientFlows, request, flows::of_client).await
     }
 
     async fn get_table(
         &self,
         request: Request<proto::GetTableRequest>,
     ) -> Result<Response<proto::GetTableResponse>, Status> {
-        self.work("GetTable", READ, request, flows::table).await
+        self.work(Call::GetTable, request, flows::table).await
     }
 
     async fn get_artifacts(
         &self,
         request: Request<proto::GetArtifactsRequest>,
     ) -> Result<Response<proto::ArtifactDescriptors>, Status> {
-        self.work("GetArtifacts", READ, request, artifacts::list).await
+        self.work(Call::GetArtifacts, request, artifacts::list).await
     }
 
     async fn get_artifact_file(
         &self,
         request: Request<proto::GetArtifactRequest>,
     ) -> Result<Response<proto::GetArtifactResponse>, Status> {
-        self.work("GetArtifactFile", READ, request, artifacts::get).await
+        self.work(Call::GetArtifactFile, request, artifacts::get).await
     }
 
     async fn set_artifact_file(
         &self,
         request: Request<proto::SetArtifactRequest>,
     ) -> Result<Response<proto::SetArtifactResponse>, Status> {
-        self.work("SetArtifactFile", WRITE, request, artifacts::set).await
+        self.work(Call::SetArtifactFile, request, artifacts::set).await
     }
 
     async fn reformat_vql(
         &self,
         request: Request<proto::ReformatVqlMessage>,
     ) -> Result<Response<proto::ReformatVqlMessage>, Status> {
-        self.work("ReformatVQL", READ, request, artifacts::reformat).await
+        self.work(Call::ReformatVql, request, artifacts::reformat).await
     }
 
     async fn list_clients(
         &self,
         request: Request<proto::SearchClientsRequest>,
     ) -> Result<Response<proto::SearchClientsResponse>, Status> {
-        self.work("ListClients", READ, request, clients::list).await
+        self.work(Call::ListClients, request, clients::list).await
     }
 
     async fn get_client(
         &self,
         request: Request<proto::GetClientRequest>,
     ) -> Result<Response<proto::ApiClient>, Status> {
-        self.work("GetClient", READ, request, clients::get).await
+        self.work(Call::GetClient, request, clients::get).await
     }
 
     async fn label_clients(
         &self,
         request: Request<proto::LabelClientsRequest>,
     ) -> Result<Response<proto::ApiResponse>, Status> {
-        self.work("LabelClients", LABEL, request, clients::label).await
+        self.work(Call::LabelClients, request, clients::label).await
     }
 
     async fn get_client_metadata(
         &self,
         request: Request<proto::GetClientRequest>,
     ) -> Result<Response<proto::ClientMetadata>, Status> {
-        self.work("GetClientMetadata", FACTS, request, clients::metadata).await
+        self.work(Call::GetClientMetadata, request, clients::metadata).await
     }
 
     async fn set_client_metadata(
         &self,
         request: Request<proto::SetClientMetadataRequest>,
     ) -> Result<Response<()>, Status> {
-        self.work("SetClientMetadata", SET_FACTS, request, clients::set_metadata).await
+        self.work(Call::SetClientMetadata, request, clients::set_metadata).await
     }
 
     async fn create_hunt(
         &self,
         request: Request<proto::Hunt>,
     ) -> Result<Response<proto::StartFlowResponse>, Status> {
-        self.work("CreateHunt", HUNT, request, hunts::create).await
+        self.work(Call::CreateHunt, request, hunts::create).await
     }
 
     async fn list_hunts(
         &self,
         request: Request<proto::ListHuntsRequest>,
     ) -> Result<Response<proto::ListHuntsResponse>, Status> {
-        self.work("ListHunts", READ, request, hunts::list).await
+        self.work(Call::ListHunts, request, hunts::list).await
     }
 
     async fn get_hunt(
         &self,
         request: Request<proto::GetHuntRequest>,
     ) -> Result<Response<proto::Hunt>, Status> {
-        self.work("GetHunt", READ, request, hunts::get).await
+        self.work(Call::GetHunt, request, hunts::get).await
     }
 
     async fn modify_hunt(&self, request: Request<proto::HuntMutation>) -> Result<Response<()>, Status> {
-        self.work("ModifyHunt", HUNT, request, hunts::modify).await
+        self.work(Call::ModifyHunt, request, hunts::modify).await
     }
 
     async fn get_hunt_flows(
         &self,
         request: Request<proto::GetTableRequest>,
     ) -> Result<Response<proto::GetTableResponse>, Status> {
-        self.work("GetHuntFlows", READ, request, hunts::flows).await
+        self.work(Call::GetHuntFlows, request, hunts::flows).await
     }
 
     async fn get_hunt_results(
         &self,
         request: Request<proto::GetHuntResultsRequest>,
     ) -> Result<Response<proto::GetTableResponse>, Status> {
-        self.work("GetHuntResults", READ, request, hunts::results).await
+        self.work(Call::GetHuntResults, request, hunts::results).await
     }
 }
+
+#[cfg(test)]
+mod tests;

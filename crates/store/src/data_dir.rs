@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::audit::AuditLog;
 use crate::client::Clients;
+use crate::db::Location;
 use crate::definition::Definitions;
 use crate::error::{Error, Result};
 use crate::event::{EventStore, Retention};
@@ -18,7 +19,6 @@ use crate::monitoring::MonitoringTable;
 use crate::profile::Profiles;
 use crate::revocation::Revocations;
 use crate::secret::Secrets;
-use crate::user::Users;
 
 /// The data directory. Opening it takes no locks and starts nothing; each part does so when asked for.
 #[derive(Clone, Debug)]
@@ -44,9 +44,9 @@ impl DataDir {
         &self.root
     }
 
-    /// The user records.
-    pub fn users(&self) -> Result<Users> {
-        Users::open(self.root.join("users"))
+    /// Where the database is, unless somebody says otherwise.
+    pub fn database(&self) -> Location {
+        Location::Sqlite(self.root.join("harrier.db"))
     }
 
     /// The certificates that lost trust.
@@ -134,7 +134,7 @@ mod tests {
     fn every_part_opens_in_an_empty_directory() {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::open(dir.path().join("data")).unwrap();
-        assert!(data.users().unwrap().list().unwrap().is_empty());
+        assert!(crate::user::Users::open(&data.database()).unwrap().list().unwrap().is_empty());
         assert!(!data.revocations().is_revoked("1", "2"));
         assert!(data.events(Retention::default()).unwrap().queues().unwrap().is_empty());
         assert!(data.files().unwrap().read_at(&["a"], 0, 1).is_err());

@@ -2,15 +2,13 @@
 //!
 //! A repository is a set of plain functions over a [`Tx`]; SQL is written once, in the part of the language that both
 //! understand, with `$1` markers. [`Db::read`] and [`Db::write`] run a closure of such calls as one transaction, off the
-//! async threads.
+//! async threads; their `_blocking` forms do it for threads that run no async code.
 //!
 //! - SQLite: reads run side by side, each on a connection of its own. Writes go through one thread, which commits
 //!   everything that waits with one sync (`synchronous=FULL`, WAL).
 //! - PostgreSQL: each closure is a serializable transaction on a pooled connection, run again when the server asks for it.
 //!
 //! **A write is acknowledged after its commit is on disk, never before.** Queues are bounded; a full one makes callers wait.
-
-use std::path::Path;
 
 mod error;
 mod migrate;
@@ -22,6 +20,7 @@ mod value;
 
 pub use error::{DbError, DbResult};
 pub use row::{FromColumn, Row, Taken};
+pub use sqlite::copy_file;
 pub use tx::Tx;
 pub use value::{Param, Value};
 
@@ -54,6 +53,21 @@ impl Db {
         Ok(db)
     }
 
+    /// As [`Db::open`], for programs and threads without a runtime. PostgreSQL gets a small one of its own.
+    pub fn open_blocking(location: &Location) -> DbResult<Self> {
+        let db = Self::open_without_schema(location)?;
+        db.write_blocking(migrate::run)?;
+        Ok(db)
+    }
+
+    fn open_without_schema(location: &Location) -> DbResult<Self> {
+        let backend = match location {
+            Location::Sqlite(path) => Backend::Sqlite(sqlite::Sqlite::open(path)?),
+            Location::Postgres(address) => Backend::Postgres(postgres::Postgres::open_blocking(address)?),
+        };
+        Ok(Self { backend })
+    }
+
     /// Runs `work` on one consistent state. Writing in it is an error.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -81,11 +95,28 @@ impl Db {
         }
     }
 
-    /// Copies the whole database into a new file while it is in use. SQLite only: PostgreSQL has its own tools.
-    pub async fn back_up(&self, to: &Path) -> DbResult<()> {
+    /// As [`Db::read`], for threads that run no async code; it blocks.
+    pub fn read_blocking<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<DbError>,
+        F: Fn(&mut Tx<'_>) -> Result<T, E>,
+    {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.back_up(to).await,
-            Backend::Postgres(_) => Err(DbError::BackUpElsewhere),
+            Backend::Sqlite(sqlite) => sqlite.read_blocking(work),
+            Backend::Postgres(postgres) => postgres.run_blocking(postgres::Mode::Read, work),
+        }
+    }
+
+    /// As [`Db::write`], for threads that run no async code; it blocks.
+    pub fn write_blocking<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.write_blocking(work),
+            Backend::Postgres(postgres) => postgres.run_blocking(postgres::Mode::Write, work),
         }
     }
 }

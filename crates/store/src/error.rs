@@ -18,6 +18,14 @@ pub enum Error {
     InUse { path: PathBuf },
     #[error("{path} can be changed by other users, give it to the user of the server and take write access from others", path = path.display())]
     Exposed { path: PathBuf },
+    #[error("the rights of {name} cannot be understood, grant them anew after removing the user")]
+    UserDamaged { name: String, source: serde_json::Error },
+    #[error("{name} is the only global admin, make another one first")]
+    LastAdmin { name: String },
+    #[error(transparent)]
+    Fault(crate::fleet::Fault),
+    #[error(transparent)]
+    Db(#[from] crate::db::DbError),
     #[error("User not found: {0}")]
     UserNotFound(String),
     #[error("Username is reserved: {0}")]
@@ -60,6 +68,15 @@ pub enum Error {
     PathInvalid,
     #[error("Not Found")]
     FileNotFound,
+}
+
+impl From<crate::fleet::Fault> for Error {
+    fn from(fault: crate::fleet::Fault) -> Self {
+        match fault {
+            crate::fleet::Fault::Db(error) => Self::Db(error),
+            fault => Self::Fault(fault),
+        }
+    }
 }
 
 impl Error {

@@ -1,11 +1,10 @@
-//! State in the data directory: who may do what, which certificates are revoked, event queues, stored files
+//! State: who may do what, which certificates are revoked, event queues, stored files
 //! and the audit log.
 //!
-//! Everything is kept in plain files below one directory; each module hides its files behind a narrow face so
-//! that a database can take its place. All calls block: use them from threads that may.
+//! Users and what belongs to Fleet are rows of a database, the rest are plain files below one directory, each module's behind a
+//! narrow face. All calls block: use them from threads that may.
 //!
 //! ```text
-//! DIR/users/<name>.json          one record per user          [user]
 //! DIR/revoked.json               certificates that lost trust [revocation]
 //! DIR/artifacts/**/*.yaml       artifact definitions         [definition]
 //! DIR/events/<queue>/…           rows of event queues         [event]
@@ -17,7 +16,7 @@
 //! DIR/hunts/<id>.json            one record per hunt          [hunt]
 //! DIR/profiles/<user>.json       what each user keeps         [profile]
 //! DIR/logs/audit.jsonl           who did what                 [audit]
-//! DIR/harrier.db                the database               [db]
+//! DIR/harrier.db                 users and all of Fleet       [db] [user] [fleet]
 //! DIR/secrets/<type>/<name>.json sealed secrets               [secret]
 //! ```
 
@@ -39,7 +38,6 @@ pub mod monitoring;
 pub mod profile;
 pub mod revocation;
 pub mod rights;
-pub mod role;
 pub mod rows;
 pub mod sandbox;
 pub mod secret;

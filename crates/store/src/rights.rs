@@ -1,168 +1,32 @@
-//! Who may do what: one table for all of Harrier.
+//! Who may do what: one place for all of Harrier, Fleet's API and gRPC alike.
 //!
-//! A user has either one global role or roles on teams. Each line of [`RIGHTS`] says which roles may do one action
-//! on one kind of thing, when they hold it globally, when they hold it on the team that the thing belongs to, and whether
-//! the owner may do it as well. The checks of the server, the page `docs/reference/rights.md` and the tests that call
-//! every route as every role come from this table. Source: the Fleet reference, section 1.7.
+//! A user has one global role, or roles on teams, or none, and may have a record of permissions over gRPC besides
+//! ([`crate::user`]).
 //!
-//! What the roles of VQL's API stand for is [`crate::role::ROLES`]; [`Role::grpc_role`] says which of them a global role
-//! brings along.
+//! - [`RIGHTS`]: each line says which roles of Fleet may do one action on one kind of thing, when they hold it globally, when
+//!   they hold it on the team that the thing belongs to, and whether the owner may do it as well.
+//! - [`GRPC_ROLES`]: which permissions each role over gRPC stands for; [`Role::grpc`] says which of them a global role
+//!   brings along.
+//! - [`Call`]: what each method of gRPC takes. What functions and plugins take stands in their signatures.
+//!
+//! The checks of the servers, the page `docs/reference/rights.md` and the tests that call every route and method as every role come
+//! from these tables.
 
-use serde::{Deserialize, Serialize};
+mod call;
+mod grpc;
+mod page;
+mod role;
+mod table;
+
+pub use call::{Call, Need};
+pub use grpc::{DEFAULT_CLIENT_GRANT, GRPC_ROLES, Grant, GrpcRole, find as grpc_role};
+pub use page::as_markdown;
+pub use role::Role;
+pub use table::{Action, Object, RIGHTS, Right};
+
+use table::{ANY, WRITERS};
 
 use crate::fleet::Visible;
-
-/// A role, held globally or on a team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    Observer,
-    Maintainer,
-    Admin,
-}
-
-impl Role {
-    /// All roles, weakest first.
-    pub const ALL: [Self; 3] = [Self::Observer, Self::Maintainer, Self::Admin];
-
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Observer => "observer",
-            Self::Maintainer => "maintainer",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The role of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-
-    /// The role of VQL's API that comes with this one held globally.
-    pub fn grpc_role(self) -> &'static str {
-        match self {
-            Self::Observer => "reader",
-            Self::Maintainer => "investigator",
-            Self::Admin => "administrator",
-        }
-    }
-}
-
-/// A kind of thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Object {
-    Activity,
-    AdHocQuery,
-    Carve,
-    Config,
-    EnrollSecret,
-    Host,
-    Invite,
-    Label,
-    Pack,
-    Policy,
-    Query,
-    Schedule,
-    Session,
-    Software,
-    StoredQuery,
-    Target,
-    Team,
-    TeamEnrollSecret,
-    TeamPolicy,
-    TeamSchedule,
-    User,
-    UserRole,
-}
-
-/// What is done to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// See many; rows are filtered besides.
-    List,
-    Read,
-    /// Make one.
-    Create,
-    /// Change or delete.
-    Write,
-    Run,
-}
-
-/// One line of the table.
-#[derive(Clone, Copy, Debug)]
-pub struct Right {
-    pub action: Action,
-    pub object: Object,
-    /// Roles that may when held globally.
-    pub global: &'static [Role],
-    /// Roles that may when held on the team of the thing.
-    pub team: &'static [Role],
-    /// Whether the owner may: of a session or user oneself, of a query its author.
-    pub owner: bool,
-}
-
-const ANY: &[Role] = &Role::ALL;
-const WRITERS: &[Role] = &[Role::Maintainer, Role::Admin];
-const ADMIN: &[Role] = &[Role::Admin];
-const NONE: &[Role] = &[];
-
-const fn right(
-    action: Action,
-    object: Object,
-    global: &'static [Role],
-    team: &'static [Role],
-    owner: bool,
-) -> Right {
-    Right { action, object, global, team, owner }
-}
-
-/// Everything that can be allowed. What is not listed is refused to everybody.
-pub const RIGHTS: &[Right] = &[
-    right(Action::List, Object::Activity, ANY, NONE, false),
-    right(Action::Run, Object::AdHocQuery, WRITERS, WRITERS, false),
-    right(Action::Read, Object::Carve, ADMIN, NONE, false),
-    right(Action::Read, Object::Config, ANY, ANY, false),
-    right(Action::Write, Object::Config, ADMIN, NONE, false),
-    right(Action::Read, Object::EnrollSecret, WRITERS, NONE, false),
-    right(Action::Write, Object::EnrollSecret, WRITERS, NONE, false),
-    right(Action::List, Object::Host, ANY, ANY, false),
-    right(Action::Read, Object::Host, ANY, ANY, false),
-    right(Action::Write, Object::Host, WRITERS, WRITERS, false),
-    right(Action::Read, Object::Invite, ADMIN, NONE, false),
-    right(Action::Write, Object::Invite, ADMIN, NONE, false),
-    right(Action::Read, Object::Label, ANY, ANY, false),
-    right(Action::Write, Object::Label, WRITERS, NONE, false),
-    right(Action::Read, Object::Pack, WRITERS, NONE, false),
-    right(Action::Write, Object::Pack, WRITERS, NONE, false),
-    right(Action::Read, Object::Policy, ANY, ANY, false),
-    right(Action::Write, Object::Policy, WRITERS, NONE, false),
-    right(Action::Read, Object::Query, ANY, ANY, false),
-    right(Action::Create, Object::Query, WRITERS, WRITERS, false),
-    right(Action::Write, Object::Query, WRITERS, NONE, true),
-    right(Action::Read, Object::Schedule, ANY, ANY, false),
-    right(Action::Write, Object::Schedule, WRITERS, NONE, false),
-    right(Action::Read, Object::Session, ADMIN, NONE, true),
-    right(Action::Write, Object::Session, ADMIN, NONE, true),
-    right(Action::List, Object::Software, ANY, ANY, false),
-    right(Action::Run, Object::StoredQuery, ANY, ANY, false),
-    right(Action::List, Object::Target, ANY, ANY, false),
-    right(Action::List, Object::Team, ANY, ANY, false),
-    right(Action::Read, Object::Team, WRITERS, WRITERS, false),
-    right(Action::Create, Object::Team, ADMIN, NONE, false),
-    right(Action::Write, Object::Team, ADMIN, ADMIN, false),
-    right(Action::Read, Object::TeamEnrollSecret, WRITERS, WRITERS, false),
-    right(Action::Write, Object::TeamEnrollSecret, WRITERS, WRITERS, false),
-    right(Action::Read, Object::TeamPolicy, ANY, ANY, false),
-    right(Action::Write, Object::TeamPolicy, WRITERS, WRITERS, false),
-    right(Action::Read, Object::TeamSchedule, WRITERS, ANY, false),
-    right(Action::Write, Object::TeamSchedule, WRITERS, WRITERS, false),
-    right(Action::List, Object::User, ADMIN, ADMIN, false),
-    right(Action::Read, Object::User, ADMIN, ADMIN, true),
-    right(Action::Create, Object::User, ADMIN, ADMIN, false),
-    right(Action::Write, Object::User, ADMIN, ADMIN, true),
-    right(Action::Write, Object::UserRole, ADMIN, ADMIN, false),
-];
 
 /// Whom a check is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,42 +109,6 @@ impl Subject {
     }
 }
 
-/// The table as a page of the documentation.
-pub fn as_markdown() -> String {
-    let list = |roles: &[Role]| match roles.len() {
-        0 => "–".to_owned(),
-        _ => roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", "),
-    };
-    let lines = RIGHTS.iter().map(|right| {
-        let owner = if right.owner { "yes" } else { "" };
-        format!(
-            "| {:?} | {:?} | {} | {} | {owner} |\n",
-            right.object,
-            right.action,
-            list(right.global),
-            list(right.team)
-        )
-    });
-    let grpc = Role::ALL.map(|role| format!("| {} | {} |\n", role.name(), role.grpc_role()));
-    let permissions = crate::role::ROLES.iter().map(|role| {
-        let names: Vec<_> = role.permissions.iter().map(|permission| permission.name()).collect();
-        format!("| {} | {} |\n", role.name, names.join(", "))
-    });
-    format!(
-        "# Rights\n\nWho may do what. Made from the table that the server checks.\n\n\
-         A user has one global role, or roles on teams. \"On its team\" is a role on the team that the thing belongs to; \
-         \"owner\" is oneself for users and sessions, the author for queries.\n\n\
-         | Object | Action | Global role | Role on its team | Owner |\n| --- | --- | --- | --- | --- |\n{}\n\
-         ## Queries over gRPC\n\nA global role brings a role of VQL's API along, for the client certificate that is issued to the \
-         user's mail address:\n\n| Global role | Role over gRPC |\n| --- | --- |\n{}\n\
-         These roles, and single permissions, can be granted to any certificate with `harrier user grant`:\n\n\
-         | Role over gRPC | Permissions |\n| --- | --- |\n{}",
-        lines.collect::<String>(),
-        grpc.concat(),
-        permissions.collect::<String>()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,15 +165,5 @@ mod tests {
         assert_eq!(global(Role::Observer).askable_hosts(false), Visible::Teams(Vec::new()));
         assert_eq!(global(Role::Observer).askable_hosts(true), Visible::All);
         assert_eq!(on_team(Role::Admin).askable_hosts(false), Visible::Teams(vec![3]));
-    }
-
-    #[test]
-    fn the_page_is_up_to_date() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/rights.md");
-        if std::env::var_os("UPDATE_GENERATED").is_some() {
-            std::fs::write(page, as_markdown()).unwrap();
-        }
-        let found = std::fs::read_to_string(page).unwrap_or_default();
-        assert!(found == as_markdown(), "run: UPDATE_GENERATED=1 cargo test -p store rights");
     }
 }

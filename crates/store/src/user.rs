@@ -1,25 +1,26 @@
-//! User records: who may call the API, and what each may do.
+//! Users: who may call the API, and what each may do.
 //!
-//! A user is known by the name in the client certificate; names compare ignoring case. Changes made by the
-//! command line in another process count from the next look-up on, because each look-up asks the file system
-//! whether the record changed. Source: the gRPC reference, sections 5 and 8.
+//! A user is a row of the database, the same for gRPC and for Fleet's API. Over gRPC it is known by the name in the client
+//! certificate, which is looked up among the mail addresses, ignoring case; those who were made for gRPC have a plain name there. What
+//! a user may is its own record ([`Acl`]) and what the global role brings along.
+//!
+//! Every call looks its user up anew, in one read of one row by key: changes by whomever, in whatever process, count from the next call
+//! on, and there is no cache that could lag behind. A query that runs goes on with what it began with.
+//! Source: the gRPC reference, sections 5 and 8.
 
-use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
-use vql::permission::Permissions;
+use serde::Serialize;
+use vql::permission::{Permission, Permissions};
 
-use crate::data_dir::create_private_dir;
-use crate::durable::{self, Stamp};
-use crate::encode;
+use crate::db::{Db, DbResult, Location};
 use crate::error::{Error, Result};
-use crate::role::Grant;
+use crate::fleet::Fault;
+use crate::rights::{Grant, Role};
 
 mod acl;
+pub mod import;
+mod record;
 
 pub use acl::Acl;
 
@@ -32,66 +33,88 @@ pub const GATEWAY: &str = "GRPC_GW";
 /// The longest name, as certificates allow no longer common name.
 const MAX_NAME: usize = 64;
 
-/// Cached records; beyond that the cache starts anew, which only costs reading files again.
-const MAX_CACHED: usize = 10_000;
-
 /// One user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct User {
     /// The name as it was first written.
     pub name: String,
-    /// What the user may do.
-    #[serde(default)]
+    /// What the user may do over gRPC besides what the role brings along.
     pub acl: Acl,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub global_role: Option<Role>,
+    /// Whether the user has roles on teams. They count in Fleet's API alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_on_teams: bool,
 }
 
 impl User {
     /// All permissions of the user.
     pub fn effective(&self) -> Permissions {
-        self.acl.effective()
+        let role = self.global_role.map_or(Permissions::NONE, Role::permissions);
+        self.acl.effective().union(role)
+    }
+
+    /// The names of the roles over gRPC: those of the own record, and the one that the global role brings along.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        let brought = self.global_role.map(|role| role.grpc().name);
+        let brought = brought.filter(|name| !self.acl.roles.iter().any(|own| own.eq_ignore_ascii_case(name)));
+        self.acl.roles.iter().map(String::as_str).chain(brought)
+    }
+
+    /// Whether rows may be pushed to this queue.
+    pub fn may_publish(&self, queue: &str) -> bool {
+        self.acl.may_publish(queue) || self.effective().has(Permission::Publish)
     }
 }
 
 /// Whether a name belongs to the server itself, so that nobody may take it.
 pub fn is_reserved(name: &str) -> bool {
-    let name = name.to_lowercase();
+    let name = name.trim().to_lowercase();
     [SUPER_USER, GATEWAY].iter().any(|reserved| reserved.to_lowercase() == name)
 }
 
-/// Refuses names that no user can have.
+/// Refuses names that no certificate can have.
 pub fn check_name(name: &str) -> Result<()> {
     if is_reserved(name) {
         return Err(Error::NameReserved(name.to_owned()));
     }
-    key(name).map(|_| ())
-}
-
-/// The file name of a record: equal for names that differ in case only.
-fn key(name: &str) -> Result<String> {
-    let fits = name.len() <= MAX_NAME && !name.chars().any(char::is_control) && name.trim() == name;
-    let encoded = fits.then(|| encode::file_name(&name.to_lowercase())).flatten();
-    encoded.ok_or_else(|| Error::NameInvalid {
+    if can_be(name) {
+        return Ok(());
+    }
+    Err(Error::NameInvalid {
         what: "user name",
         name: name.to_owned(),
         rule: "1 to 64 bytes without control characters or outer blanks",
     })
 }
 
-/// The user records of a data directory.
-#[derive(Debug)]
+fn can_be(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && !name.chars().any(char::is_control) && name.trim() == name
+}
+
+/// The users of a database. All calls but [`Users::fetch`] block: use them from threads that may.
+#[derive(Clone, Debug)]
 pub struct Users {
-    dir: PathBuf,
+    db: Db,
     super_user: Arc<User>,
-    cache: Mutex<HashMap<String, (Stamp, Arc<User>)>>,
 }
 
 impl Users {
-    /// Uses the directory `dir`, creating it when missing.
-    pub fn open(dir: PathBuf) -> Result<Self> {
-        create_private_dir(&dir)?;
+    /// The users of this database.
+    pub fn new(db: Db) -> Self {
         let acl = Acl { super_user: true, ..Acl::default() };
-        let super_user = Arc::new(User { name: SUPER_USER.to_owned(), acl });
-        Ok(Self { dir, super_user, cache: Mutex::default() })
+        let super_user = Arc::new(User { name: SUPER_USER.to_owned(), acl, ..User::default() });
+        Self { db, super_user }
+    }
+
+    /// Opens the database for its users alone. Blocks.
+    pub fn open(location: &Location) -> DbResult<Self> {
+        Db::open_blocking(location).map(Self::new)
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
     }
 
     /// The user of that name, or [`Error::UserNotFound`].
@@ -101,15 +124,30 @@ impl Users {
 
     /// The user of that name, when there is one. [`SUPER_USER`] is always there.
     pub fn find(&self, name: &str) -> Result<Option<Arc<User>>> {
+        if let Some(known) = self.without_looking(name) {
+            return Ok(known);
+        }
+        let name = name.to_owned();
+        self.db.read_blocking(move |tx| record::find(tx, &name)).map(|user| user.map(Arc::new))
+    }
+
+    /// As [`Users::find`], for async code.
+    pub async fn fetch(&self, name: &str) -> Result<Option<Arc<User>>> {
+        if let Some(known) = self.without_looking(name) {
+            return Ok(known);
+        }
+        let name = name.to_owned();
+        let user = self.db.read(move |tx| record::find(tx, &name)).await;
+        user.map(|user| user.map(Arc::new))
+    }
+
+    /// What is known of a name without asking the database.
+    fn without_looking(&self, name: &str) -> Option<Option<Arc<User>>> {
         if name == SUPER_USER {
-            return Ok(Some(self.super_user.clone()));
+            return Some(Some(self.super_user.clone()));
         }
         // A name that cannot be stored cannot be found; the caller's certificate is not at fault.
-        let Ok(key) = key(name) else { return Ok(None) };
-        if is_reserved(name) {
-            return Ok(None);
-        }
-        self.load(&key)
+        (is_reserved(name) || !can_be(name)).then_some(None)
     }
 
     /// The permissions of the user of that name, or [`Error::UserNotFound`].
@@ -118,170 +156,55 @@ impl Users {
     }
 
     /// All users, by name.
-    pub fn list(&self) -> Result<Vec<Arc<User>>> {
-        let mut users = Vec::new();
-        for entry in fs::read_dir(&self.dir).map_err(Error::io("list", &self.dir))? {
-            let file = entry.map_err(Error::io("list", &self.dir))?.file_name();
-            let stem = file.to_str().and_then(|name| name.strip_suffix(".json"));
-            let key = stem.filter(|stem| encode::decode(stem).is_some());
-            users.extend(key.map(|key| self.load(key)).transpose()?.flatten());
-        }
-        users.sort_by_key(|user| user.name.to_lowercase());
-        Ok(users)
+    pub fn list(&self) -> Result<Vec<User>> {
+        self.db.read_blocking(record::list)
     }
 
-    /// Changes a record in one step, creating it (without any rights) when missing; gives the new record.
-    pub fn update(&self, name: &str, change: impl FnOnce(&mut User) -> Result<()>) -> Result<Arc<User>> {
+    /// Changes a record in one step, making the user (without any rights) when missing; gives the user as it is then. `change` may
+    /// be run more than once, see [`Db::write`].
+    pub fn update(
+        &self,
+        name: &str,
+        change: impl Fn(&mut Acl) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<User> {
         check_name(name)?;
-        let key = key(name)?;
-        let _lock = durable::lock(&self.dir.join(".lock"))?;
-        let known = self.load(&key)?.map(|user| (*user).clone());
-        let mut user = known.unwrap_or_else(|| User { name: name.to_owned(), acl: Acl::default() });
-        change(&mut user)?;
-        let path = self.path(&key);
-        let text = serde_json::to_vec_pretty(&user)
-            .map_err(|source| Error::Damaged { path: path.clone(), source })?;
-        durable::write(&path, &text)?;
-        Ok(Arc::new(user))
+        let (name, change) = (name.to_owned(), Arc::new(change));
+        let once = || {
+            let (name, change) = (name.clone(), change.clone());
+            self.db.write_blocking(move |tx| record::change(tx, &name, |acl| change(acl)))
+        };
+        match once() {
+            // Somebody else made the same user meanwhile.
+            Err(Error::Fault(Fault::Exists { .. })) => once(),
+            done => done,
+        }
     }
 
-    /// Adds rights to a user, creating the record when missing.
-    pub fn grant(&self, name: &str, grant: &Grant<'_>) -> Result<Arc<User>> {
-        self.update(name, |user| user.acl.grant(grant))
+    /// Adds rights to a user, who is made when missing.
+    pub fn grant(&self, name: &str, grant: &Grant<'_>) -> Result<User> {
+        let roles: Vec<String> = grant.roles.iter().map(|role| (*role).to_owned()).collect();
+        let permissions = grant.permissions;
+        self.update(name, move |acl| {
+            let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+            acl.grant(&Grant { roles: &roles, permissions })
+        })
     }
 
-    /// Replaces the rights of a user, creating the record when missing.
-    pub fn set_acl(&self, name: &str, acl: Acl) -> Result<Arc<User>> {
-        self.update(name, |user| {
-            user.acl = acl;
+    /// Replaces the record of a user, who is made when missing.
+    pub fn set_acl(&self, name: &str, acl: Acl) -> Result<User> {
+        self.update(name, move |now| {
+            now.clone_from(&acl);
             Ok(())
         })
     }
 
-    /// Removes a user; says whether there was one.
+    /// Removes a user with all roles and sessions; says whether there was one.
     pub fn remove(&self, name: &str) -> Result<bool> {
-        let key = key(name)?;
-        let path = self.path(&key);
-        let _lock = durable::lock(&self.dir.join(".lock"))?;
-        match fs::remove_file(&path).and_then(|()| durable::sync_dir(&self.dir)) {
-            Ok(()) => Ok(true),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::io("remove", &path)(e)),
-        }
-    }
-
-    fn path(&self, key: &str) -> PathBuf {
-        self.dir.join(format!("{key}.json"))
-    }
-
-    fn load(&self, key: &str) -> Result<Option<Arc<User>>> {
-        let path = self.path(key);
-        let Some(now) = Stamp::of(&path)? else {
-            self.cache.lock().remove(key);
-            return Ok(None);
-        };
-        if let Some((stamp, user)) = self.cache.lock().get(key)
-            && *stamp == now
-        {
-            return Ok(Some(user.clone()));
-        }
-        let Some((stamp, text)) = durable::read(&path)? else { return Ok(None) };
-        let user = serde_json::from_slice(&text).map_err(|source| Error::Damaged { path, source })?;
-        let user: Arc<User> = Arc::new(user);
-        let mut cache = self.cache.lock();
-        if cache.len() >= MAX_CACHED {
-            cache.clear();
-        }
-        cache.insert(key.to_owned(), (stamp, user.clone()));
-        Ok(Some(user))
+        check_name(name)?;
+        let name = name.to_owned();
+        self.db.write_blocking(move |tx| record::remove(tx, &name))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::role::DEFAULT_CLIENT_GRANT;
-    use vql::permission::Permission;
-
-    fn users() -> (tempfile::TempDir, Users) {
-        let dir = tempfile::tempdir().unwrap();
-        let users = Users::open(dir.path().join("users")).unwrap();
-        (dir, users)
-    }
-
-    #[test]
-    fn names_compare_ignoring_case_and_keep_their_spelling() {
-        let (_dir, users) = users();
-        users.grant("Fred", &DEFAULT_CLIENT_GRANT).unwrap();
-        users.grant("FRED", &Grant { roles: &["reader"], permissions: Permissions::NONE }).unwrap();
-        let fred = users.get("fred").unwrap();
-        assert_eq!((fred.name.as_str(), fred.acl.roles.len()), ("Fred", 2));
-        assert_eq!(users.list().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn changes_by_another_process_count_at_once() {
-        let (dir, server) = users();
-        let cli = Users::open(dir.path().join("users")).unwrap();
-        assert!(matches!(server.get("fred"), Err(Error::UserNotFound(name)) if name == "fred"));
-        cli.grant("fred", &DEFAULT_CLIENT_GRANT).unwrap();
-        assert!(server.effective("fred").unwrap().has(Permission::AnyQuery));
-        cli.set_acl("fred", Acl::default()).unwrap();
-        assert_eq!(server.effective("fred").unwrap(), Permissions::NONE);
-        assert!(cli.remove("fred").unwrap() && !cli.remove("fred").unwrap());
-        assert!(server.find("fred").unwrap().is_none());
-    }
-
-    #[test]
-    fn the_server_may_do_all_and_reserved_names_cannot_be_taken() {
-        let (_dir, users) = users();
-        assert_eq!(users.effective(SUPER_USER).unwrap(), Permissions::all());
-        for name in [SUPER_USER, GATEWAY, "velociraptorserver", "grpc_gw"] {
-            let refused = users.grant(name, &DEFAULT_CLIENT_GRANT).unwrap_err();
-            assert_eq!(refused.to_string(), format!("Username is reserved: {name}"));
-        }
-        assert!(users.find("velociraptorserver").unwrap().is_none());
-    }
-
-    #[test]
-    fn strange_names_stay_inside_the_directory() {
-        let (dir, users) = users();
-        for name in ["../../etc/passwd", "a/b", "..", "ünï@example.com", "CON", "a b"] {
-            users.grant(name, &DEFAULT_CLIENT_GRANT).unwrap();
-            assert_eq!(users.get(name).unwrap().name, name);
-        }
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert_eq!(users.list().unwrap().len(), 6);
-        for name in ["", " a", "a\n", &"x".repeat(65)] {
-            assert!(matches!(users.grant(name, &DEFAULT_CLIENT_GRANT), Err(Error::NameInvalid { .. })));
-            assert!(users.find(name).unwrap().is_none());
-        }
-    }
-
-    #[test]
-    fn a_damaged_record_is_an_error_and_not_a_grant() {
-        let (_dir, users) = users();
-        fs::write(users.path("fred"), b"{").unwrap();
-        assert!(matches!(users.get("fred"), Err(Error::Damaged { .. })));
-    }
-
-    #[test]
-    fn concurrent_changes_are_all_kept() {
-        let (dir, users) = users();
-        let path = dir.path().join("users");
-        std::thread::scope(|scope| {
-            for queue in 0..8 {
-                let path = path.clone();
-                scope.spawn(move || {
-                    let own = Users::open(path).unwrap();
-                    own.update("fred", |user| {
-                        user.acl.publish_queues.push(queue.to_string());
-                        Ok(())
-                    })
-                    .unwrap();
-                });
-            }
-        });
-        assert_eq!(users.get("fred").unwrap().acl.publish_queues.len(), 8);
-    }
-}
+mod tests;

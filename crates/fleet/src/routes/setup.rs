@@ -19,7 +19,7 @@ use crate::server::Fleet;
 pub const NOUN: Noun = Noun { name: "setup", routes };
 
 fn routes() -> Vec<Route> {
-    let access = Access::Public("works only while there is no user");
+    let access = Access::Public("works only once");
     vec![Route::post("setup", access, "Make the first user and the first settings.", set_up)]
 }
 
@@ -83,7 +83,7 @@ async fn set_up(State(fleet): State<Arc<Fleet>>, Body(given): Body<Given>) -> Re
         .db
         .write(move |tx| -> Result<_> {
             // Two at once: the second finds a user.
-            if user::count(tx)? > 0 {
+            if user::is_set_up(tx)? {
                 return Err(Error::plain(StatusCode::NOT_FOUND, "404 page not found"));
             }
             let admin = user::create(tx, &new)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use store::db::{Db, Location};
+use store::db;
 
 use super::Outcome;
 
@@ -60,22 +60,13 @@ fn write(dir: &Path, out: File) -> anyhow::Result<(u64, u64)> {
         // First: what other files say of its rows is then the same or newer.
         let folder = tempfile::Builder::new().prefix(".backup-").tempdir_in(dir)?;
         let copy = folder.path().join(DATABASE);
-        copy_database(&dir.join(DATABASE), &copy)?;
+        db::copy_file(&dir.join(DATABASE), &copy).context("the database cannot be copied")?;
         add(&mut archive, &copy, Path::new(DATABASE), &mut count)?;
     }
     add_folder(&mut archive, dir, Path::new(""), &mut count)?;
     let file = archive.into_inner()?.finish()?;
     file.sync_all()?;
     Ok(count)
-}
-
-fn copy_database(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let copied = runtime.block_on(async {
-        let db = Db::open(&Location::Sqlite(from.to_owned())).await?;
-        db.back_up(to).await
-    });
-    copied.context("the database cannot be copied")
 }
 
 type Archive = tar::Builder<zstd::Encoder<'static, File>>;

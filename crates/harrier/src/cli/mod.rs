@@ -44,8 +44,7 @@ enum Command {
     Server(server::Args),
     #[command(subcommand)]
     Config(config::Command),
-    #[command(subcommand)]
-    User(user::Command),
+    User(user::Args),
     Query(query::Args),
     #[command(subcommand)]
     Artifacts(artifacts::Command),
@@ -69,7 +68,7 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         Command::Server(args) => server::run(args, cli.config),
         Command::Config(command) => config::run(command, cli.config),
-        Command::User(command) => user::run(command, cli.config),
+        Command::User(args) => user::run(args, cli.config),
         Command::Query(args) => query::run(args),
         Command::Artifacts(command) => artifacts::run(command),
         Command::Backup(args) => backup::back_up(&args),

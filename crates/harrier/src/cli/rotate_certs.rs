@@ -43,7 +43,7 @@ pub fn run(args: &Args, path: Option<PathBuf>) -> Outcome {
     }
     let dir = match &args.data_dir {
         Some(dir) => store::DataDir::open(dir)?,
-        None => config::data_dir(&loaded.config)?,
+        None => config::data_dir(&loaded)?,
     };
     config::write_private(&loaded.path, new.to_yaml().as_bytes())?;
     println!(

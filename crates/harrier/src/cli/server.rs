@@ -22,6 +22,7 @@ use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
 use store::DataDir;
 use store::event::Retention;
+use store::user::Users;
 use tokio::sync::Semaphore;
 use vql::cancel::Cancel;
 use vql::permission::Permissions;
@@ -29,6 +30,7 @@ use vql::value::Value;
 
 use super::Outcome;
 use crate::config::{self, Loaded};
+use crate::database;
 
 mod expiry;
 mod fleet;
@@ -47,6 +49,8 @@ pub struct Args {
     api_listen: Option<SocketAddr>,
     #[command(flatten)]
     fleet: fleet::Args,
+    #[command(flatten)]
+    database: database::Args,
 }
 
 pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
@@ -75,7 +79,7 @@ fn load(args: &Args, config: Option<PathBuf>) -> anyhow::Result<(Loaded, DataDir
     let loaded = config::read(&path)?;
     let dir = match &args.data_dir {
         Some(dir) => DataDir::open(dir)?,
-        None => config::data_dir(&loaded.config)?,
+        None => config::data_dir(&loaded)?,
     };
     Ok((loaded, dir))
 }
@@ -90,14 +94,22 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
         .await
         .with_context(|| format!("cannot listen on {address}; choose another with --api-listen"))?;
     let api = listener.local_addr()?;
-    let server = Arc::new(state(&loaded, &dir, logs)?);
+    let location = args.database.of_server(&dir)?;
+    let db = database::open(&location, &dir).await?;
+    // A configuration that lies elsewhere names its own place for records.
+    let named = config::data_dir(&loaded).ok().filter(|named| is_other(named, &dir));
+    // It reads the database where it stands, which async code must not.
+    let server =
+        tokio::task::block_in_place(|| state(&loaded, &dir, named.as_ref(), Users::new(db.clone()), logs))?;
+    let server = Arc::new(server);
     // The data directory is ours now; what a killed server left would name a port that nobody listens on.
     let _ = fs::remove_file(dir.path().join("run/listen.json"));
     let revocations = server.revocations.clone();
     let is_revoked: tls::IsRevoked =
         Arc::new(move |peer| revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint)));
     let incoming: Incoming = listener.incoming(tls::server_config(&loaded.config.credentials(), is_revoked)?);
-    let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, stop.clone()).await?;
+    let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, db, stop.clone()).await?;
+    database::announce(&location, &dir, named.as_ref())?;
     announce(&loaded, &dir, api, fleet.as_ref())?;
     let certificates = vec![dir.path().join("fleet-cert.pem")];
     tokio::spawn(expiry::watch(loaded.config.clone(), certificates));
@@ -113,23 +125,28 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
     Ok(())
 }
 
+/// Whether these are two directories, whatever they are called.
+fn is_other(one: &DataDir, other: &DataDir) -> bool {
+    fs::canonicalize(one.path()).ok() != fs::canonicalize(other.path()).ok()
+}
+
 /// What the API's calls share.
-fn state(loaded: &Loaded, dir: &DataDir, logs: Arc<LogLines>) -> anyhow::Result<Server> {
+fn state(
+    loaded: &Loaded,
+    dir: &DataDir,
+    named: Option<&DataDir>,
+    users: Users,
+    logs: Arc<LogLines>,
+) -> anyhow::Result<Server> {
     let events = Arc::new(dir.events(retention(&loaded.config))?);
-    // A configuration made elsewhere names its own place for records: users granted there count as well.
-    let named = config::data_dir(&loaded.config).ok().filter(|named| named.path() != dir.path());
-    let mut users = vec![dir.users()?];
-    let mut revocations = vec![dir.revocations()];
-    if let Some(named) = named {
-        users.push(named.users()?);
-        revocations.push(named.revocations());
-    }
+    // Certificates that were revoked there are revoked here.
+    let revocations = [Some(dir), named].into_iter().flatten().map(DataDir::revocations).collect();
     let mut registry = plugins::registry();
     deny(&mut registry, &loaded.config);
-    let users = Arc::new(users);
     let stopping = Cancel::new();
     let client_config = client_config(&loaded.config);
-    let kept = plugins::server::Server::open(dir, events, users.clone(), client_config, stopping.clone())?;
+    let kept =
+        plugins::server::Server::open(dir, events, Some(users.clone()), client_config, stopping.clone())?;
     let kept = Arc::new(kept);
     plugins::collection::mark_interrupted(&kept)?;
     plugins::hunt::resume(&kept)?;
@@ -212,10 +229,10 @@ fn network(config: &ServerConfig) -> anyhow::Result<Network> {
 }
 
 /// What `query(runas=)` asks; the server's own identity cannot be taken on.
-fn rights_of(users: Arc<Vec<store::user::Users>>) -> plugins::world::Rights {
+fn rights_of(users: Users) -> plugins::world::Rights {
     Arc::new(move |name| {
         store::user::check_name(name).ok()?;
-        query::find_user(&users, name).ok().flatten().map(|user| user.effective())
+        users.find(name).ok().flatten().map(|user| user.effective())
     })
 }
 

@@ -8,15 +8,24 @@ use clap::Subcommand;
 use serve::identity::PeerIdentity;
 use store::DataDir;
 use store::revocation::Revoked;
-use store::role::Grant;
+use store::rights::Grant;
+use store::user::{User, Users};
 use vql::permission::{Permission, Permissions};
 
 use super::Outcome;
-use crate::config;
+use crate::{config, database};
 
-/// Show and change what users may do. A running server notices within a second.
+/// Show and change what users may do over gRPC. A running server knows at the next call.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    database: database::Args,
+}
+
 #[derive(Subcommand)]
-pub enum Command {
+enum Command {
     /// Grant roles or single permissions to a user, creating the user when missing.
     Grant(GrantArgs),
     /// Show a user's rights, or all users.
@@ -26,7 +35,7 @@ pub enum Command {
         #[arg(long)]
         effective: bool,
     },
-    /// Remove a user and all its rights.
+    /// Remove a user with all rights, roles and sessions.
     Remove { name: String },
     /// Refuse a certificate from now on: give its serial number, or a file that holds it.
     RevokeCert {
@@ -39,7 +48,7 @@ pub enum Command {
 }
 
 #[derive(clap::Args)]
-pub struct GrantArgs {
+struct GrantArgs {
     name: String,
     /// Permissions as JSON: '{"any_query":true}'.
     policy: Option<String>,
@@ -50,23 +59,26 @@ pub struct GrantArgs {
     permission: Vec<String>,
 }
 
-pub fn run(command: Command, config: Option<PathBuf>) -> Outcome {
-    let dir = config::data_dir(&config::given(config)?.config)?;
-    match command {
-        Command::Grant(args) => grant(&args, &dir)?,
-        Command::Show { name, effective } => show(&dir, name.as_deref(), effective)?,
+pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
+    let loaded = config::given(config)?;
+    let users = || args.database.users(&loaded);
+    match &args.command {
+        Command::Grant(args) => grant(args, &users()?)?,
+        Command::Show { name, effective } => show(&users()?, name.as_deref(), *effective)?,
         Command::Remove { name } => {
-            if !dir.users()?.remove(&name)? {
+            if !users()?.remove(name)? {
                 bail!("there is no user {name}");
             }
             println!("{name} removed");
         }
-        Command::RevokeCert { certificate, reason } => revoke(&dir, &certificate, &reason)?,
+        Command::RevokeCert { certificate, reason } => {
+            revoke(&config::data_dir(&loaded)?, certificate, reason)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn grant(args: &GrantArgs, dir: &DataDir) -> anyhow::Result<()> {
+fn grant(args: &GrantArgs, users: &Users) -> anyhow::Result<()> {
     let mut names = args.permission.clone();
     if let Some(policy) = &args.policy {
         let policy: std::collections::BTreeMap<String, bool> =
@@ -82,15 +94,14 @@ fn grant(args: &GrantArgs, dir: &DataDir) -> anyhow::Result<()> {
         bail!("nothing to grant: name a --role, a --permission or a policy");
     }
     let roles: Vec<&str> = args.role.iter().map(String::as_str).collect();
-    let user = dir.users()?.grant(&args.name, &Grant { roles: &roles, permissions })?;
+    let user = users.grant(&args.name, &Grant { roles: &roles, permissions })?;
     println!("{}", describe(&user, true)?);
     Ok(())
 }
 
-fn show(dir: &DataDir, name: Option<&str>, effective: bool) -> anyhow::Result<()> {
-    let users = dir.users()?;
+fn show(users: &Users, name: Option<&str>, effective: bool) -> anyhow::Result<()> {
     let shown = match name {
-        Some(name) => vec![users.get(name)?],
+        Some(name) => vec![(*users.get(name)?).clone()],
         None => users.list()?,
     };
     for user in shown {
@@ -99,7 +110,7 @@ fn show(dir: &DataDir, name: Option<&str>, effective: bool) -> anyhow::Result<()
     Ok(())
 }
 
-fn describe(user: &store::user::User, effective: bool) -> anyhow::Result<String> {
+fn describe(user: &User, effective: bool) -> anyhow::Result<String> {
     let mut text = serde_json::to_value(user)?;
     if effective {
         let names: Vec<&str> = user.effective().iter().map(|p| p.name()).collect();

@@ -16,8 +16,8 @@ const ORGS: usize = 4;
 pub const FUNCTION: Function = Function {
     signature: Signature {
         name: "user_create",
-        doc: "Makes a user with these roles; one that exists gets them instead of all it had. Needs SERVER_ADMIN or \
-              ORG_ADMIN.",
+        doc: "Makes a user with these roles; one that exists gets them instead of those over gRPC that it had, and keeps its \
+              roles in the fleet server. Needs SERVER_ADMIN or ORG_ADMIN.",
         category: Category::Server,
         args: &[
             Arg::required("user", Type::Str, "The name, as in the user's certificate."),

@@ -14,7 +14,7 @@ const REALLY_DO_IT: usize = 2;
 pub const FUNCTION: Function = Function {
     signature: Signature {
         name: "user_delete",
-        doc: "Removes a user and all its rights, when really_do_it; needs SERVER_ADMIN or ORG_ADMIN.",
+        doc: "Removes a user with all rights, roles and sessions, when really_do_it; needs SERVER_ADMIN or ORG_ADMIN.",
         category: Category::Server,
         args: &[
             Arg::required("user", Type::Str, "The name."),

@@ -15,7 +15,7 @@ const POLICY: usize = 3;
 pub const FUNCTION: Function = Function {
     signature: Signature {
         name: "user_grant",
-        doc: "Says what a user may do, instead of all it might; needs SERVER_ADMIN or ORG_ADMIN.",
+        doc: "Says what a user may do over gRPC besides what its global role brings along; needs SERVER_ADMIN or ORG_ADMIN.",
         category: Category::Server,
         args: &[
             Arg::required("user", Type::Str, "The name."),

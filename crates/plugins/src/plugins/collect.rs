@@ -110,7 +110,7 @@ fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
 /// A server of its own, in a directory that goes with the query.
 fn own_server(data: &DataDir) -> store::Result<Arc<Server>> {
     let events = Arc::new(data.events(store::event::Retention::default())?);
-    Server::open(data, events, Arc::default(), Value::Null, Cancel::new()).map(Arc::new)
+    Server::open(data, events, None, Value::Null, Cancel::new()).map(Arc::new)
 }
 
 /// The present world, with the definitions that were given.

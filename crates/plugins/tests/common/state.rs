@@ -10,6 +10,7 @@ use plugins::server::Server;
 use plugins::world::World;
 use store::DataDir;
 use store::event::{Event, Subscription};
+use store::user::Users;
 use vql::cancel::Cancel;
 use vql::permission::Permissions;
 use vql::value::Value;
@@ -36,7 +37,7 @@ impl TestServer {
 
     pub fn in_dir(dir: tempfile::TempDir) -> Self {
         let data = DataDir::open(dir.path().join("data")).unwrap();
-        let users = Arc::new(vec![data.users().unwrap()]);
+        let users = Some(Users::open(&data.database()).unwrap());
         let events = Arc::new(data.events(Default::default()).unwrap());
         let config = Value::dict([("server_urls", Value::list(Vec::new()))]);
         let server = Arc::new(Server::open(&data, events, users, config, Cancel::new()).unwrap());

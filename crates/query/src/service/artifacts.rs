@@ -10,10 +10,10 @@ use proto::{
 use tonic::Status;
 use vql::lint::Severity;
 
-use super::call::{Call, refused};
+use super::call::{Work, refused};
 use crate::convert;
 
-pub fn list(call: Call, args: GetArtifactsRequest) -> Result<ArtifactDescriptors, Status> {
+pub fn list(call: Work, args: GetArtifactsRequest) -> Result<ArtifactDescriptors, Status> {
     let words: Vec<String> = args.search_term.split_whitespace().map(str::to_lowercase).collect();
     let fits = |definition: &Definition| {
         let is_named = args.names.is_empty() || args.names.contains(&definition.name);
@@ -60,14 +60,14 @@ fn selected(definition: &Definition, args: &GetArtifactsRequest) -> Artifact {
     }
 }
 
-pub fn get(call: Call, args: GetArtifactRequest) -> Result<GetArtifactResponse, Status> {
+pub fn get(call: Work, args: GetArtifactRequest) -> Result<GetArtifactResponse, Status> {
     let found = call.runtime.world.artifacts.find(&args.name);
     let found = found.ok_or_else(|| Status::not_found(format!("artifact {} is not known", args.name)))?;
     Ok(GetArtifactResponse { artifact: found.raw.clone() })
 }
 
 /// What is wrong with the artifact is told in the answer; only missing rights are an error of the call.
-pub fn set(call: Call, args: SetArtifactRequest) -> Result<SetArtifactResponse, Status> {
+pub fn set(call: Work, args: SetArtifactRequest) -> Result<SetArtifactResponse, Status> {
     let author = Author {
         server: &call.kept,
         artifacts: &call.runtime.world.artifacts,
@@ -108,7 +108,7 @@ fn named(text: &str) -> String {
     Definition::parse(text).map_or_else(|_| text.trim().to_owned(), |definition| definition.name)
 }
 
-fn checked(call: &Call, yaml: &str) -> SetArtifactResponse {
+fn checked(call: &Work, yaml: &str) -> SetArtifactResponse {
     let problems = Definition::problems(yaml, Some(&call.runtime.registry));
     let (warnings, errors): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Warning);
@@ -123,7 +123,7 @@ fn checked(call: &Call, yaml: &str) -> SetArtifactResponse {
     }
 }
 
-pub fn reformat(_call: Call, args: ReformatVqlMessage) -> Result<ReformatVqlMessage, Status> {
+pub fn reformat(_call: Work, args: ReformatVqlMessage) -> Result<ReformatVqlMessage, Status> {
     if !args.artifact.is_empty() {
         return Err(Status::unimplemented("only queries are laid out: send the query in vql"));
     }

@@ -13,7 +13,7 @@ use store::flow::SERVER;
 use tonic::Status;
 use vql::permission::Permission;
 
-use super::call::{Call, failed, refused};
+use super::call::{Work, failed, refused};
 use crate::convert;
 
 /// Clients of an answer when the request does not say, and the most it may say.
@@ -22,7 +22,7 @@ const LIMIT: (u64, u64) = (50, 2000);
 /// A client that was seen so long ago, in microseconds, is thought to be away.
 const ONLINE: u64 = 15 * 60 * 1_000_000;
 
-pub fn list(call: Call, args: SearchClientsRequest) -> Result<SearchClientsResponse, Status> {
+pub fn list(call: Work, args: SearchClientsRequest) -> Result<SearchClientsResponse, Status> {
     let mut found = call.kept.clients.search(&Search::parse(&args.query));
     if args.filter() == Filters::Online {
         let since = microseconds().saturating_sub(ONLINE);
@@ -45,15 +45,15 @@ pub fn list(call: Call, args: SearchClientsRequest) -> Result<SearchClientsRespo
     Ok(answer)
 }
 
-pub fn get(call: Call, args: GetClientRequest) -> Result<ApiClient, Status> {
+pub fn get(call: Work, args: GetClientRequest) -> Result<ApiClient, Status> {
     known(&call, &args.client_id).map(|client| convert::client(&client))
 }
 
-fn known(call: &Call, id: &str) -> Result<std::sync::Arc<store::client::Client>, Status> {
+fn known(call: &Work, id: &str) -> Result<std::sync::Arc<store::client::Client>, Status> {
     call.kept.clients.find(id).ok_or_else(|| failed(store::Error::ClientUnknown(id.to_owned())))
 }
 
-pub fn label(call: Call, args: LabelClientsRequest) -> Result<ApiResponse, Status> {
+pub fn label(call: Work, args: LabelClientsRequest) -> Result<ApiResponse, Status> {
     let change = match args.operation.as_str() {
         "set" => LabelChange::Set,
         "remove" => LabelChange::Remove,
@@ -71,7 +71,7 @@ pub fn label(call: Call, args: LabelClientsRequest) -> Result<ApiResponse, Statu
     Ok(ApiResponse::default())
 }
 
-pub fn metadata(call: Call, args: GetClientRequest) -> Result<ClientMetadata, Status> {
+pub fn metadata(call: Work, args: GetClientRequest) -> Result<ClientMetadata, Status> {
     client::check_reader(call.runtime.permissions, &args.client_id).map_err(refused)?;
     if args.client_id != SERVER {
         known(&call, &args.client_id)?;
@@ -87,7 +87,7 @@ pub fn metadata(call: Call, args: GetClientRequest) -> Result<ClientMetadata, St
     Ok(ClientMetadata { items: facts.into_iter().map(item).collect(), client_id: args.client_id })
 }
 
-pub fn set_metadata(call: Call, args: SetClientMetadataRequest) -> Result<(), Status> {
+pub fn set_metadata(call: Work, args: SetClientMetadataRequest) -> Result<(), Status> {
     if args.client_id == SERVER {
         plugins::server::demand(call.runtime.permissions, &[Permission::ServerAdmin]).map_err(refused)?;
     } else {

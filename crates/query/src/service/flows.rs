@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use store::flow::Flow;
 use tonic::Status;
 
-use super::call::{Call, failed, refused};
+use super::call::{Work, failed, refused};
 use super::table::Table;
 use crate::convert;
 
-pub fn collect(call: Call, args: ArtifactCollectorArgs) -> Result<ArtifactCollectorResponse, Status> {
+pub fn collect(call: Work, args: ArtifactCollectorArgs) -> Result<ArtifactCollectorResponse, Status> {
     let mut request = convert::stored_request(args);
     request::complete(&mut request, &call.runtime.world.artifacts).map_err(refused)?;
     let flow = collection::collect(call.runtime, &call.kept, request).map_err(refused)?;
@@ -21,13 +21,13 @@ pub fn collect(call: Call, args: ArtifactCollectorArgs) -> Result<ArtifactCollec
     Ok(ArtifactCollectorResponse { flow_id: flow.session_id, request })
 }
 
-pub fn cancel(call: Call, args: ApiFlowRequest) -> Result<StartFlowResponse, Status> {
+pub fn cancel(call: Work, args: ApiFlowRequest) -> Result<StartFlowResponse, Status> {
     let (user, held) = (call.user(), call.runtime.permissions);
     collection::cancel(&call.kept, user, held, &args.client_id, &args.flow_id).map_err(refused)?;
     Ok(StartFlowResponse { flow_id: args.flow_id })
 }
 
-pub fn details(call: Call, args: ApiFlowRequest) -> Result<FlowDetails, Status> {
+pub fn details(call: Work, args: ApiFlowRequest) -> Result<FlowDetails, Status> {
     let flow = find(&call, &args.client_id, &args.flow_id)?;
     Ok(FlowDetails {
         context: Some(convert::context(&flow)),
@@ -35,13 +35,13 @@ pub fn details(call: Call, args: ApiFlowRequest) -> Result<FlowDetails, Status> 
     })
 }
 
-fn find(call: &Call, client: &str, id: &str) -> Result<Flow, Status> {
+fn find(call: &Work, client: &str, id: &str) -> Result<Flow, Status> {
     let flow = collection::find(&call.kept, client, id).map_err(refused)?;
     flow.ok_or_else(|| Status::not_found(format!("client {client} has no collection {id}")))
 }
 
 /// The collections of a client, newest first, with the columns that the published interface shows.
-pub fn of_client(call: Call, args: GetTableRequest) -> Result<GetTableResponse, Status> {
+pub fn of_client(call: Work, args: GetTableRequest) -> Result<GetTableResponse, Status> {
     let mut table = Table::of(&args)?;
     for id in call.kept.flows.ids(&args.client_id).map_err(failed)? {
         if table.passes_over() {
@@ -78,7 +78,7 @@ fn summary(flow: &Flow) -> Map<String, Value> {
 }
 
 /// Results, log lines or files of a collection, or the results of a hunt.
-pub fn table(call: Call, args: GetTableRequest) -> Result<GetTableResponse, Status> {
+pub fn table(call: Work, args: GetTableRequest) -> Result<GetTableResponse, Status> {
     let mut table = Table::of(&args)?;
     if !args.hunt_id.is_empty() {
         super::hunts::read(&call, &args.hunt_id, &args.artifact, &mut table)?;

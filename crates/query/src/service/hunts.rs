@@ -12,14 +12,14 @@ use store::hunt::{Hunt, HuntState};
 use tonic::Status;
 use vql::permission::Permission;
 
-use super::call::{Call, failed, refused};
+use super::call::{Work, failed, refused};
 use super::table::Table;
 use crate::convert;
 
 /// Hunts of an answer when the request does not say, and the most it may say.
 const COUNT: (u64, u64) = (100, 1000);
 
-pub fn create(call: Call, args: proto::Hunt) -> Result<StartFlowResponse, Status> {
+pub fn create(call: Work, args: proto::Hunt) -> Result<StartFlowResponse, Status> {
     if args.org_ids.iter().any(|org| !matches!(org.as_str(), "" | ROOT_ORG)) {
         return Err(Status::not_found("Org not found"));
     }
@@ -54,7 +54,7 @@ pub fn create(call: Call, args: proto::Hunt) -> Result<StartFlowResponse, Status
     Ok(StartFlowResponse { flow_id })
 }
 
-pub fn list(call: Call, args: ListHuntsRequest) -> Result<ListHuntsResponse, Status> {
+pub fn list(call: Work, args: ListHuntsRequest) -> Result<ListHuntsResponse, Status> {
     let now = microseconds();
     let mut hunts = call.kept.hunts.list();
     hunts.retain(|hunt| {
@@ -70,12 +70,12 @@ pub fn list(call: Call, args: ListHuntsRequest) -> Result<ListHuntsResponse, Sta
     })
 }
 
-pub fn get(call: Call, args: GetHuntRequest) -> Result<proto::Hunt, Status> {
+pub fn get(call: Work, args: GetHuntRequest) -> Result<proto::Hunt, Status> {
     let hunt = call.kept.hunts.get(&args.hunt_id).map_err(failed)?;
     Ok(convert::hunt(&hunt.at(microseconds())))
 }
 
-pub fn modify(call: Call, args: HuntMutation) -> Result<(), Status> {
+pub fn modify(call: Work, args: HuntMutation) -> Result<(), Status> {
     let id = args.hunt_id.as_str();
     let before = call.kept.hunts.get(id).map_err(failed)?;
     let state = convert::stored_state(args.state());
@@ -100,7 +100,7 @@ pub fn modify(call: Call, args: HuntMutation) -> Result<(), Status> {
 }
 
 /// The collections of a hunt, oldest first, with the columns that the published interface shows.
-pub fn flows(call: Call, args: GetTableRequest) -> Result<GetTableResponse, Status> {
+pub fn flows(call: Work, args: GetTableRequest) -> Result<GetTableResponse, Status> {
     let mut table = Table::of(&args)?;
     call.kept.hunts.get(&args.hunt_id).map_err(failed)?;
     for part in hunt::parts(&call.kept, &args.hunt_id).map_err(refused)? {
@@ -123,14 +123,14 @@ pub fn flows(call: Call, args: GetTableRequest) -> Result<GetTableResponse, Stat
     Ok(table.answer())
 }
 
-pub fn results(call: Call, args: GetHuntResultsRequest) -> Result<GetTableResponse, Status> {
+pub fn results(call: Work, args: GetHuntResultsRequest) -> Result<GetTableResponse, Status> {
     let mut table = Table::new(args.offset, args.count);
     read(&call, &args.hunt_id, &args.artifact, &mut table)?;
     Ok(table.answer())
 }
 
 /// Adds the rows of all collections of a hunt, each with where it is from.
-pub fn read(call: &Call, id: &str, artifact: &str, table: &mut Table) -> Result<(), Status> {
+pub fn read(call: &Work, id: &str, artifact: &str, table: &mut Table) -> Result<(), Status> {
     call.kept.hunts.get(id).map_err(failed)?;
     for part in hunt::parts(&call.kept, id).map_err(refused)? {
         let part = part.map_err(refused)?;

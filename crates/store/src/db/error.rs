@@ -42,8 +42,6 @@ pub enum DbError {
     /// The work of a transaction panicked; nothing was changed.
     #[error("a transaction failed inside the program and was undone")]
     Panicked,
-    #[error("PostgreSQL is backed up with its own tools (pg_dump), not by Harrier")]
-    BackUpElsewhere,
     #[error("cannot open the database: {0}")]
     Open(#[source] std::io::Error),
 }

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::TryStreamExt as _;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Statement};
 
@@ -23,6 +24,10 @@ const ATTEMPTS: usize = 20;
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
+    /// What drives the connections.
+    handle: Handle,
+    /// The runtime behind `handle` when it is nobody else's.
+    _own: Option<Arc<Runtime>>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -57,7 +62,25 @@ impl Postgres {
         let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
         let pool = pool.map_err(|e| DbError::Connect(e.to_string()))?;
         drop(pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?);
-        Ok(Self { pool })
+        Ok(Self { pool, handle: Handle::current(), _own: None })
+    }
+
+    /// As [`Postgres::open`], without a runtime: connections need one, which is made and lives as long as they do.
+    pub fn open_blocking(address: &str) -> DbResult<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().map_err(DbError::Open)?;
+        let opened = runtime.block_on(Self::open(address))?;
+        Ok(Self { _own: Some(Arc::new(runtime)), ..opened })
+    }
+
+    /// As [`Postgres::run`], on this thread, which must run no async code.
+    pub fn run_blocking<T, E: From<DbError>>(
+        &self,
+        mode: Mode,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let client = self.handle.block_on(self.pool.get()).map_err(|e| DbError::Connect(e.to_string()))?;
+        transact(&Session { client, handle: self.handle.clone() }, mode, &work)
     }
 
     /// Runs `work` as a transaction on a thread that may block.

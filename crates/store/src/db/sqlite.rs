@@ -65,18 +65,31 @@ impl Sqlite {
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let inner = self.inner.clone();
-        let run = move || -> Result<T, E> {
-            let connection = inner.reader()?;
-            connection.execute_batch("BEGIN").map_err(DbError::from)?;
-            let result = work(&mut Tx { on: On::Sqlite(&connection) });
-            connection.execute_batch("ROLLBACK").map_err(DbError::from)?;
-            inner.idle.lock().push(connection);
-            result
-        };
         let permit = self.inner.readers.acquire().await.map_err(|_| DbError::Closed)?;
-        let done = tokio::task::spawn_blocking(run).await.map_err(|_| DbError::Panicked)?;
+        let done =
+            tokio::task::spawn_blocking(move || inner.read(work)).await.map_err(|_| DbError::Panicked)?;
         drop(permit);
         done
+    }
+
+    /// Runs `work` on a reader, on this thread. Those who block are bounded in number by their threads.
+    pub fn read_blocking<T, E: From<DbError>>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.inner.read(work)
+    }
+
+    /// As [`Sqlite::write`], for threads that run no async code.
+    pub fn write_blocking<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.inner.jobs.blocking_send(writer::Job::new(work, answer)).map_err(|_| DbError::Closed)?;
+        answered.blocking_recv().unwrap_or_else(|_| Err(DbError::Closed.into()))
     }
 
     /// Runs `work` on the writer; returns when it is committed.
@@ -91,21 +104,28 @@ impl Sqlite {
         self.inner.jobs.send(job).await.map_err(|_| DbError::Closed)?;
         answered.await.unwrap_or_else(|_| Err(DbError::Closed.into()))
     }
+}
 
-    /// Copies everything into a new file.
-    pub async fn back_up(&self, to: &Path) -> DbResult<()> {
-        let to = to.to_string_lossy().into_owned();
-        let inner = self.inner.clone();
-        let run = move || -> DbResult<()> {
-            let connection = connect(&inner.path)?;
-            connection.execute("VACUUM INTO ?1", [to])?;
-            Ok(())
-        };
-        tokio::task::spawn_blocking(run).await.map_err(|_| DbError::Panicked)?
-    }
+/// Copies a whole database into a new file while others use it. Its schema stays what it is, be it an older one.
+pub fn copy_file(from: &Path, to: &Path) -> DbResult<()> {
+    connect(from)?.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    Ok(())
 }
 
 impl Inner {
+    fn read<T, E: From<DbError>>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let connection = self.reader()?;
+        connection.execute_batch("BEGIN").map_err(DbError::from)?;
+        let result = guarded(|| work(&mut Tx { on: On::Sqlite(&connection) }));
+        connection.execute_batch("ROLLBACK").map_err(DbError::from)?;
+        let mut idle = self.idle.lock();
+        if idle.len() < READERS {
+            idle.push(connection);
+        }
+        drop(idle);
+        result
+    }
+
     fn reader(&self) -> DbResult<Connection> {
         let idle = self.idle.lock().pop();
         idle.map_or_else(|| connect_reader(&self.path), Ok)

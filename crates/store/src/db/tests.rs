@@ -1,6 +1,6 @@
 //! What every database must do, on each database there is.
 
-use super::fresh::{on_each, sqlite};
+use super::fresh::{Fresh, on_each};
 use super::*;
 use crate::params;
 
@@ -97,18 +97,19 @@ on_each! {
 
 #[tokio::test]
 async fn a_backup_made_while_in_use_opens_and_has_everything() {
-    let fresh = sqlite().await;
+    let fresh = Fresh::sqlite_async().await;
     fresh.db.write::<_, DbError, _>(|tx| tx.execute(INSERT, params!["a", "1"])).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("copy.db");
-    fresh.db.back_up(&copy).await.unwrap();
+    let Location::Sqlite(path) = &fresh.location else { panic!() };
+    copy_file(path, &copy).unwrap();
     let opened = Db::open(&Location::Sqlite(copy)).await.unwrap();
     assert_eq!(count(&opened).await, 1);
 }
 
 #[tokio::test]
 async fn a_full_database_refuses_and_goes_on_afterwards() {
-    let fresh = sqlite().await;
+    let fresh = Fresh::sqlite_async().await;
     let limit = |pages: &'static str| {
         let db = fresh.db.clone();
         async move {
@@ -123,4 +124,44 @@ async fn a_full_database_refuses_and_goes_on_afterwards() {
     limit("1000000").await.unwrap();
     fresh.db.write::<_, DbError, _>(move |tx| tx.execute(INSERT, params!["big", big])).await.unwrap();
     assert_eq!(count(&fresh.db).await, 1);
+}
+
+#[test]
+fn threads_without_a_runtime_read_and_write() {
+    let fresh = Fresh::sqlite();
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let db = fresh.db.clone();
+            scope.spawn(move || {
+                let name = n.to_string();
+                db.write_blocking::<_, DbError, _>(move |tx| tx.execute(INSERT, params![name, "1"])).unwrap();
+                db.read_blocking::<u32, DbError, _>(|tx| {
+                    Ok(tx.value("SELECT COUNT(*) FROM settings", &[])?.unwrap())
+                })
+                .unwrap()
+            });
+        }
+    });
+    let panicked: DbResult<()> = fresh.db.read_blocking(|_| panic!("on purpose"));
+    assert!(matches!(panicked, Err(DbError::Panicked)));
+    let all = fresh
+        .db
+        .read_blocking::<u32, DbError, _>(|tx| Ok(tx.value("SELECT COUNT(*) FROM settings", &[])?.unwrap()));
+    assert_eq!(all.unwrap(), 16);
+}
+
+#[test]
+fn a_copy_of_a_file_needs_no_server_and_changes_nothing() {
+    let fresh = Fresh::sqlite();
+    let sql = "DELETE FROM migrations WHERE number = 3";
+    fresh.db.write_blocking::<_, DbError, _>(move |tx| tx.execute(sql, &[])).unwrap();
+    let Location::Sqlite(path) = &fresh.location else { panic!() };
+    let copy = fresh.dir.path().join("copy.db");
+    copy_file(path, &copy).unwrap();
+    let connection = rusqlite::Connection::open(&copy).unwrap();
+    let count: u32 = connection
+        .query_row("SELECT COUNT(*) FROM migrations WHERE number = 3", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(count, 0);
+    assert!(matches!(copy_file(&fresh.dir.path().join("none.db"), &copy), Err(DbError::Sqlite(_))));
 }

@@ -17,6 +17,7 @@ use super::time::Time;
 use crate::db::{DbResult, Row, Tx};
 use crate::params;
 use crate::rights::{Role, Subject};
+use crate::user::is_reserved;
 
 /// A user as on the wire. The hash of the password is not part of it.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +35,9 @@ pub struct User {
     pub global_role: Option<Role>,
     pub api_only: bool,
     pub teams: Vec<UserTeam>,
+    /// Whether there is a record of rights over gRPC, see [`crate::user`].
+    #[serde(skip)]
+    pub has_own_rights: bool,
 }
 
 /// A team, and the user's role on it.
@@ -69,7 +73,7 @@ pub struct NewUser {
 }
 
 const COLUMNS: &str = "id, created_at, updated_at, name, email, force_password_reset, gravatar_url, position, \
-    sso_enabled, global_role, api_only";
+    sso_enabled, global_role, api_only, acl IS NOT NULL";
 
 /// All but the teams.
 fn from_row(row: &mut Row) -> DbResult<User> {
@@ -86,12 +90,20 @@ fn from_row(row: &mut Row) -> DbResult<User> {
         global_role: row.take::<Option<String>>()?.as_deref().and_then(Role::parse),
         api_only: row.take()?,
         teams: Vec::new(),
+        has_own_rights: row.take()?,
     })
 }
 
 /// How many users there are.
 pub fn count(tx: &mut Tx<'_>) -> DbResult<u64> {
     Ok(tx.value("SELECT COUNT(*) FROM users", &[])?.unwrap_or(0))
+}
+
+/// Whether there was a set-up. Users who were made for gRPC, and cannot log in, are none.
+pub fn is_set_up(tx: &mut Tx<'_>) -> DbResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM settings WHERE name = 'app_config') OR EXISTS (SELECT 1 FROM users \
+        WHERE password IS NOT NULL OR global_role IS NOT NULL OR id IN (SELECT user_id FROM user_teams))";
+    Ok(tx.value(sql, &[])?.unwrap_or(false))
 }
 
 /// The user with this id.
@@ -115,8 +127,17 @@ pub fn password_of(tx: &mut Tx<'_>, email: &str) -> DbResult<Option<(u32, String
     tx.first(sql, params![key(email)], |row| Ok((row.take()?, row.take()?)))
 }
 
+/// Refuses the server's own names, which are no user's.
+fn check_email(email: &str) -> Outcome<()> {
+    if is_reserved(email) {
+        return Err(Fault::invalid("email", format!("Username is reserved: {}", email.trim())));
+    }
+    Ok(())
+}
+
 /// Makes a user.
 pub fn create(tx: &mut Tx<'_>, new: &NewUser) -> Outcome<User> {
+    check_email(&new.email)?;
     let now = Time::now();
     let role = new.global_role.map(Role::name);
     let sql = "INSERT INTO users (created_at, updated_at, name, name_key, email, email_key, password, \

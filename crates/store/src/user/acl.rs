@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use vql::permission::{Permission, Permissions};
 
 use crate::error::{Error, Result};
-use crate::role::{self, Grant, ROLES};
+use crate::rights::{GRPC_ROLES, Grant, grpc_role};
 
 /// The entry of `publish_queues` that stands for every queue.
 const EVERY_QUEUE: &str = "*";
@@ -28,7 +28,7 @@ macro_rules! acl {
             /// Event queues that rows may be pushed to; `*` is every queue.
             #[serde(skip_serializing_if = "Vec::is_empty")]
             pub publish_queues: Vec<String>,
-            /// Names of roles, see [`crate::role`].
+            /// Names of roles, see [`crate::rights`].
             #[serde(skip_serializing_if = "Vec::is_empty")]
             pub roles: Vec<String>,
         }
@@ -91,7 +91,7 @@ impl Acl {
         if self.super_user {
             return Permissions::all();
         }
-        let roles = self.roles.iter().filter_map(|name| role::find(name));
+        let roles = self.roles.iter().filter_map(|name| grpc_role(name));
         let granted = roles.fold(self.single_permissions(), |sum, role| sum.union(role.permissions));
         if self.publish_queues.iter().any(|queue| queue == EVERY_QUEUE) {
             return granted.with(Permission::Publish);
@@ -118,8 +118,8 @@ impl Acl {
 }
 
 fn known_role(name: &str) -> Result<&'static str> {
-    role::find(name).map(|role| role.name).ok_or_else(|| {
-        let known = ROLES.iter().map(|role| role.name).collect::<Vec<_>>().join(", ");
+    grpc_role(name).map(|role| role.name).ok_or_else(|| {
+        let known = GRPC_ROLES.iter().map(|role| role.name).collect::<Vec<_>>().join(", ");
         Error::RoleUnknown { name: name.to_owned(), known }
     })
 }
@@ -127,7 +127,7 @@ fn known_role(name: &str) -> Result<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::role::DEFAULT_CLIENT_GRANT;
+    use crate::rights::DEFAULT_CLIENT_GRANT;
 
     #[test]
     fn every_permission_can_be_granted_alone() {

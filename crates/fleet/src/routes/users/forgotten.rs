@@ -39,7 +39,8 @@ pub async fn ask(
 async fn send(fleet: &Fleet, email: String) -> Result<()> {
     let made = fleet.db.write(move |tx| -> Result<_> {
         let user = match user::by_email(tx, &email) {
-            Ok(user) if !user.sso_enabled => user,
+            // Who never had a password, as those who were made for gRPC, gets one from an administrator only.
+            Ok(user) if !user.sso_enabled && user::password_hash(tx, user.id)?.is_some() => user,
             Ok(_) | Err(Fault::NotFound { .. }) => return Ok(None),
             Err(other) => return Err(other.into()),
         };

@@ -1,7 +1,8 @@
 //! Who may do what to which user (the Fleet reference, section 1.7).
 //!
 //! Administrators of teams are held to their teams: they change only those users whose every role is on a team of theirs,
-//! since whoever can change a user can become that user; and only those roles that are on a team of theirs.
+//! since whoever can change a user can become that user; and only those roles that are on a team of theirs. For the same reason they
+//! change nobody who has rights over gRPC: those rights are no team's.
 
 use store::db::Tx;
 use store::fleet::team;
@@ -23,6 +24,7 @@ pub fn administers(viewer: &Viewer, target: &User) -> bool {
     let on_all = |action, object| {
         let on = |id| viewer.subject.may(action, object, Of::Team(Some(id)));
         target.global_role.is_none()
+            && !target.has_own_rights
             && !target.teams.is_empty()
             && target.teams.iter().all(|team| on(team.team.id))
     };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use fleet::{Fleet, Settings};
 use serve::ca::Authority;
 use serve::config::ServerConfig;
@@ -11,7 +11,7 @@ use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use serve::web;
 use store::DataDir;
-use store::db::{Db, Location};
+use store::db::Db;
 use tokio::task::JoinHandle;
 
 /// Connections of agents and users; an agent keeps one open.
@@ -38,9 +38,6 @@ pub struct Args {
     /// A proxy in front of the fleet server, whose X-Forwarded-For is believed.
     #[arg(long, value_name = "ADDRESS")]
     fleet_proxy: Vec<std::net::IpAddr>,
-    /// The database: a postgres:// address; the default is the file harrier.db in the data directory.
-    #[arg(long, value_name = "ADDRESS", env = "HARRIER_DATABASE", hide_env_values = true)]
-    database: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -62,6 +59,7 @@ impl Running {
         args: &Args,
         config: &ServerConfig,
         dir: &DataDir,
+        db: Db,
         stop: CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
         if args.fleet_listen == "off" {
@@ -79,7 +77,6 @@ impl Running {
         let is_plain = args.fleet_tls == Switch::Off;
         let tls =
             if is_plain { None } else { Some(web::server_config(certificate(args, config, dir, address)?)?) };
-        let db = Db::open(&location(args, dir)?).await.context("the database cannot be used")?;
         let mut settings = Settings::in_dir(dir.path().to_owned());
         settings.trusted_proxies.clone_from(&args.fleet_proxy);
         let fleet = Fleet::open(db, settings).await;
@@ -99,16 +96,6 @@ impl Running {
     /// Waits for its end.
     pub async fn ended(self) {
         let _ = self.task.await;
-    }
-}
-
-fn location(args: &Args, dir: &DataDir) -> anyhow::Result<Location> {
-    match &args.database {
-        None => Ok(Location::Sqlite(dir.path().join("harrier.db"))),
-        Some(address) if address.starts_with("postgres") || address.contains('=') => {
-            Ok(Location::Postgres(address.clone()))
-        }
-        Some(_) => bail!("--database: give an address such as postgres://user:password@host/name"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes of users.
 
-use super::{User, by_id, set_teams};
+use super::{User, by_id, check_email, set_teams};
 use crate::db::{DbResult, Tx};
 use crate::fleet::fault::{Fault, Outcome};
 use crate::fleet::name::key;
@@ -33,6 +33,7 @@ pub struct Roles {
 /// Changes a user.
 pub fn update(tx: &mut Tx<'_>, id: u32, changes: &Changes) -> Outcome<User> {
     let email = changes.email.as_deref().map(str::trim);
+    email.map_or(Ok(()), check_email)?;
     let sql = "UPDATE users SET updated_at = $2, name = COALESCE($3, name), name_key = COALESCE($4, name_key), \
         email = COALESCE($5, email), email_key = COALESCE($6, email_key), password = COALESCE($7, password), \
         force_password_reset = COALESCE($8, force_password_reset), gravatar_url = COALESCE($9, gravatar_url), \

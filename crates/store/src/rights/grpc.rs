@@ -1,4 +1,4 @@
-//! Roles: the single place that says which permissions a role stands for, and what a new API client may do.
+//! Roles over gRPC: which permissions each stands for, and what a new API client may do.
 //!
 //! Source: the gRPC reference, section 8.2.
 
@@ -6,14 +6,14 @@ use vql::permission::{Permission, Permissions};
 
 /// A named set of permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Role {
+pub struct GrpcRole {
     /// The name, as given to `--role`.
     pub name: &'static str,
     /// What those who have it may do.
     pub permissions: Permissions,
 }
 
-const ANALYST: Permissions = Permissions::of(&[
+const ANALYSTS: Permissions = Permissions::of(&[
     Permission::ReadResults,
     Permission::NotebookEditor,
     Permission::LabelClient,
@@ -21,23 +21,31 @@ const ANALYST: Permissions = Permissions::of(&[
     Permission::PrepareResults,
 ]);
 
+pub const ADMINISTRATOR: GrpcRole =
+    GrpcRole { name: "administrator", permissions: Permissions::all().without(Permission::DatastoreAccess) };
+
+pub const INVESTIGATOR: GrpcRole = GrpcRole {
+    name: "investigator",
+    permissions: ANALYSTS.with(Permission::CollectClient).with(Permission::StartHunt),
+};
+
+pub const READER: GrpcRole =
+    GrpcRole { name: "reader", permissions: Permissions::of(&[Permission::ReadResults]) };
+
 /// Every role there is.
-pub const ROLES: &[Role] = &[
-    Role { name: "org_admin", permissions: Permissions::of(&[Permission::OrgAdmin]) },
-    Role { name: "administrator", permissions: Permissions::all().without(Permission::DatastoreAccess) },
-    Role { name: "reader", permissions: Permissions::of(&[Permission::ReadResults]) },
-    Role { name: "api", permissions: Permissions::of(&[Permission::AnyQuery, Permission::ReadResults]) },
-    Role { name: "analyst", permissions: ANALYST },
-    Role {
-        name: "investigator",
-        permissions: ANALYST.with(Permission::CollectClient).with(Permission::StartHunt),
-    },
-    Role { name: "artifact_writer", permissions: Permissions::of(&[Permission::ArtifactWriter]) },
+pub const GRPC_ROLES: &[GrpcRole] = &[
+    GrpcRole { name: "org_admin", permissions: Permissions::of(&[Permission::OrgAdmin]) },
+    ADMINISTRATOR,
+    READER,
+    GrpcRole { name: "api", permissions: Permissions::of(&[Permission::AnyQuery, Permission::ReadResults]) },
+    GrpcRole { name: "analyst", permissions: ANALYSTS },
+    INVESTIGATOR,
+    GrpcRole { name: "artifact_writer", permissions: Permissions::of(&[Permission::ArtifactWriter]) },
 ];
 
 /// The role of that name, ignoring case.
-pub fn find(name: &str) -> Option<&'static Role> {
-    ROLES.iter().find(|role| role.name.eq_ignore_ascii_case(name))
+pub fn find(name: &str) -> Option<&'static GrpcRole> {
+    GRPC_ROLES.iter().find(|role| role.name.eq_ignore_ascii_case(name))
 }
 
 /// What to add to a user's rights in one step.
