@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`api`]: the REST API, one file per noun.
+//! - [`analysis`]: one run of one sample in one machine.
 //! - [`scheduler`], [`processor`]: which task is next, for a machine and for processing.
 //! - [`pool`]: the machines, and who has them. [`machine`], [`guest`]: what runs them, and how they are built.
 //! - [`processing`]: from the results of a run to its report, one module for each part.
@@ -28,6 +29,7 @@
 //! kind of machine would implement. The network of a guest is a Unix socket ([`machine::Guest::network_socket`]) on which QEMU
 //! listens: each Ethernet frame follows its length, four bytes, big-endian. Nobody connected means no network.
 
+pub mod analysis;
 pub mod api;
 pub mod error;
 pub mod guest;

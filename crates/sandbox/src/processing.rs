@@ -24,6 +24,8 @@ mod strings;
 mod target;
 mod text;
 
+pub use text::shown;
+
 /// What modules look at.
 pub struct Case<'a> {
     pub task: &'a Task,

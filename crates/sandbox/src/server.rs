@@ -5,9 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use serve::listener::Incoming;
 use store::db::Db;
-use tokio::sync::Notify;
+use store::sandbox::Stamp;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::pool::Pool;
@@ -31,10 +33,31 @@ pub struct Sandbox {
 }
 
 /// What is known of tasks while they wait or run, and is not worth a record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Notes {
     waiting: Mutex<HashMap<u32, String>>,
     running: Mutex<HashMap<u32, CancellationToken>>,
+    progress: Mutex<HashMap<u32, Progress>>,
+    /// What was told, as it is told.
+    news: broadcast::Sender<(u32, Progress)>,
+}
+
+/// How far a running task is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Progress {
+    pub stage: &'static str,
+    pub text: String,
+    pub since: Stamp,
+}
+
+/// News that wait for a reader; a slower one misses the oldest.
+const MAX_NEWS: usize = 256;
+
+impl Default for Notes {
+    fn default() -> Self {
+        let (news, _) = broadcast::channel(MAX_NEWS);
+        Self { waiting: Mutex::default(), running: Mutex::default(), progress: Mutex::default(), news }
+    }
 }
 
 impl Notes {
@@ -58,6 +81,25 @@ impl Notes {
     /// A task has ended.
     pub fn end(&self, task: u32) {
         self.running.lock().remove(&task);
+        self.progress.lock().remove(&task);
+    }
+
+    /// Says how far a running task is.
+    pub fn tell(&self, task: u32, stage: &'static str, text: &str) {
+        let progress = Progress { stage, text: text.to_owned(), since: Stamp::now() };
+        self.progress.lock().insert(task, progress.clone());
+        // Nobody may be listening.
+        let _ = self.news.send((task, progress));
+    }
+
+    /// How far a task is, while it runs.
+    pub fn progress(&self, task: u32) -> Option<Progress> {
+        self.progress.lock().get(&task).cloned()
+    }
+
+    /// Everything that is told from now on.
+    pub fn listen(&self) -> broadcast::Receiver<(u32, Progress)> {
+        self.news.subscribe()
     }
 
     /// Ends a task early, if it runs.

@@ -15,7 +15,7 @@ mod access;
 mod error;
 mod fields;
 mod form;
-mod options;
+pub(crate) mod options;
 mod reply;
 mod routes;
 

@@ -30,13 +30,22 @@ pub fn check(text: &str) -> Result<()> {
     pairs(text).try_for_each(|(name, value)| one(name, value))
 }
 
+/// Whether a switch is on.
+pub fn is_on(value: &str) -> bool {
+    ON.iter().any(|on| value.eq_ignore_ascii_case(on))
+}
+
+/// Whether a switch is off.
+pub fn is_off(value: &str) -> bool {
+    OFF.iter().any(|off| value.eq_ignore_ascii_case(off))
+}
+
 fn one(name: &str, value: &str) -> Result<()> {
     let refuse = |allowed: &str| Err(Error::bad(format!("options: {name}={value}: allowed are {allowed}")));
     if name == "route" && !ROUTES.contains(&value) {
         return refuse(&ROUTES.join(", "));
     }
-    let is_switch = |value: &str| ON.contains(&value) || OFF.contains(&value);
-    if SWITCHES.contains(&name) && !is_switch(&value.to_ascii_lowercase()) {
+    if SWITCHES.contains(&name) && !is_on(value) && !is_off(value) {
         return refuse(&[ON.join(", "), OFF.join(", ")].join(", "));
     }
     Ok(())

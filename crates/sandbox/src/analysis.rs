@@ -1,0 +1,262 @@
+//! One analysis: a machine is restored, gets the sample, runs it and is stopped; what it does is written down (the sandbox
+//! reference, section 5).
+//!
+//! Hitting the time limit is not a failure. A machine that ends otherwise than it should is one, and what came out until then
+//! is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use guest_protocol::{Limits, Owner, Run as Command};
+use store::sandbox::{Category, GuestStatus, guest, task};
+use tokio::time::Instant;
+
+use crate::guest::Event;
+use crate::machine::{Guest, Qemu, Spec};
+use crate::results::MEMORY;
+use crate::scheduler::{Analyst, Run};
+
+mod dropped;
+mod log;
+mod package;
+mod record;
+mod screen;
+
+use log::Log;
+use package::Plan;
+use record::Recorder;
+
+/// Runs tasks in virtual machines of QEMU. The label of a machine is the name of the guest's image.
+pub struct Detonator {
+    qemu: Qemu,
+}
+
+impl Detonator {
+    pub fn new(qemu: Qemu) -> Arc<Self> {
+        Arc::new(Self { qemu })
+    }
+}
+
+impl Analyst for Detonator {
+    fn manager(&self) -> &'static str {
+        "QEMU"
+    }
+
+    fn analyse(&self, run: Run) -> BoxFuture<'static, Vec<String>> {
+        let qemu = self.qemu.clone();
+        Box::pin(async move {
+            let mut analysis = match Log::open(&run.folder) {
+                Ok(log) => Analysis { run, qemu, log, errors: Vec::new() },
+                Err(error) => return vec![format!("the log of the analysis cannot be written: {error}")],
+            };
+            if let Err(text) = analysis.whole().await {
+                analysis.log.error(&text);
+                analysis.errors.push(text);
+            }
+            analysis.log.info("the analysis is over");
+            analysis.errors
+        })
+    }
+}
+
+/// One run, and what went wrong so far.
+struct Analysis {
+    run: Run,
+    qemu: Qemu,
+    log: Log,
+    errors: Vec<String>,
+}
+
+impl Analysis {
+    /// Seconds that the sample may run.
+    fn timeout(&self) -> u64 {
+        let asked = self.run.task.timeout;
+        u64::from(if asked == 0 { self.run.sandbox.settings.default_timeout } else { asked })
+    }
+
+    fn tell(&mut self, stage: &'static str, text: &str) {
+        self.log.info(text);
+        self.run.sandbox.notes.tell(self.run.task.id, stage, text);
+    }
+
+    async fn whole(&mut self) -> Result<(), String> {
+        let route = self.route()?;
+        let task = self.run.task.id;
+        let machine = self.run.machine.clone();
+        self.tell("restoring", &format!("restoring the machine {} ({})", machine.name, machine.label));
+        self.set_guest(GuestStatus::Starting).await;
+        let guest = self.restore(&machine.label).await?;
+        self.run.sandbox.pool.set_status(&machine.name, "running");
+        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route)).await;
+        saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
+        let critical =
+            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout));
+        let stop = self.run.stop.clone();
+        let driven = tokio::select! {
+            driven = tokio::time::timeout(critical, self.drive(&guest)) => driven,
+            () = stop.cancelled() => Ok(Err("the analysis was stopped: another task takes its place, or the server ends".into())),
+        };
+        let result = driven.unwrap_or_else(|_| {
+            Err(format!("the machine did not end within {} seconds and was given up", critical.as_secs()))
+        });
+        self.set_guest(GuestStatus::Stopping).await;
+        self.end(&guest).await;
+        self.run.sandbox.pool.set_status(&machine.name, "poweroff");
+        result
+    }
+
+    /// Which network the machine gets. What was asked for and is not there fails: it is a matter of safety.
+    fn route(&self) -> Result<&'static str, String> {
+        let options = self.run.task.options.as_deref().unwrap_or_default();
+        match crate::api::options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
+            None | Some("none" | "drop") => Ok("none"),
+            Some(other) => Err(format!("the network {other:?} is not there")),
+        }
+    }
+
+    async fn set_guest(&self, status: GuestStatus) {
+        let id = self.run.task.id;
+        if let Err(error) = self.run.sandbox.db.write(move |tx| guest::set_status(tx, id, status)).await {
+            tracing::error!(target: "sandbox", task = id, %error, "the state of a machine was not written");
+        }
+    }
+
+    async fn restore(&mut self, image: &str) -> Result<Guest, String> {
+        let task = &self.run.task;
+        // The time of submission stands for none.
+        let clock = (task.clock != task.added_on).then_some(task.clock.0);
+        let clock = clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
+        let spec = Spec { clock, ..Spec::new(image) };
+        match self.qemu.restore(&spec).await {
+            Ok(guest) => {
+                let took = guest.timings().ready.as_secs_f64();
+                self.log.info(&format!("the machine answers after {took:.2} s"));
+                Ok(guest)
+            }
+            Err(error) => {
+                self.log.error(&format!("the machine was not restored: {error}; it boots instead"));
+                self.qemu.boot(&spec).await.map_err(|error| format!("the machine cannot be started: {error}"))
+            }
+        }
+    }
+
+    /// All that is done with the agent.
+    async fn drive(&mut self, guest: &Guest) -> Result<(), String> {
+        let plan = Plan::of(&self.run.task);
+        self.tell("uploading", &format!("the package is {}", plan.package));
+        self.upload(guest, &plan).await?;
+        self.set_guest(GuestStatus::Running).await;
+        let command = self.command(&plan);
+        let words: Vec<String> = command.command.iter().map(|word| word.to_text().into_owned()).collect();
+        self.tell("running", &format!("running {}", words.join(" ")));
+        let began = Instant::now();
+        let mut recorder = Recorder::begin(&self.run, words).map_err(|error| error.to_string())?;
+        let screen = screen::Watch::new(&self.run);
+        let ended = tokio::select! {
+            ended = self.record(guest, command, &mut recorder) => ended,
+            never = screen.watch(guest) => match never {},
+        };
+        recorder.finish().map_err(|error| format!("the results cannot be written: {error}"))?;
+        ended?;
+        if self.run.task.enforce_timeout {
+            let rest = Duration::from_secs(self.timeout()).saturating_sub(began.elapsed());
+            self.log.info(&format!("nothing runs any more; waiting {} s as asked", rest.as_secs()));
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                never = screen.watch(guest) => match never {},
+            }
+        }
+        screen.shoot(guest).await;
+        Ok(())
+    }
+
+    async fn upload(&mut self, guest: &Guest, plan: &Plan) -> Result<(), String> {
+        if self.run.task.category == Category::Url {
+            return Ok(());
+        }
+        let sample = self.run.task.sample.as_ref().ok_or("the task has no sample")?;
+        let file = self.run.sandbox.samples.open_sample(&sample.digests.sha256);
+        let file = file.map_err(|error| format!("the sample cannot be read: {error}"))?;
+        let length = file.metadata().map_err(|error| error.to_string())?.len();
+        if length != sample.digests.file_size {
+            return Err("the sample on disk is not the one that was submitted".into());
+        }
+        let content = tokio::fs::File::from_std(file);
+        let put = guest.agent().put(plan.path.as_str(), 0o755, Owner::Guest, length, content).await;
+        put.map_err(|error| format!("the sample did not reach the machine: {error}"))
+    }
+
+    fn command(&self, plan: &Plan) -> Command {
+        Command {
+            command: plan.command.iter().map(|word| word.as_str().into()).collect(),
+            environment: plan
+                .environment
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
+            folder: plan.folder.as_str().into(),
+            user: if plan.as_root { Owner::Root } else { Owner::Guest },
+            watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
+            limits: Limits { milliseconds: self.timeout() * 1000, wait_for_all: true, ..Limits::default() },
+            window: 0,
+            stdin: "".into(),
+        }
+    }
+
+    async fn record(
+        &mut self,
+        guest: &Guest,
+        command: Command,
+        recorder: &mut Recorder,
+    ) -> Result<(), String> {
+        let ended = |error| format!("the run broke off: {error}");
+        let mut events = guest.agent().run(command).await.map_err(ended)?;
+        while let Some(event) = events.next().await.map_err(ended)? {
+            self.say(&event);
+            recorder.take(event).map_err(|error| format!("the results cannot be written: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, event: &Event) {
+        match event {
+            Event::Started { pid } => self.log.info(&format!("the first process is {pid}")),
+            Event::Exited(exit) => self.log.info(&format!("the first process ended: {exit:?}")),
+            Event::File(facts) => {
+                self.log.info(&format!("dropped {} ({} bytes)", facts.path.to_text(), facts.size))
+            }
+            Event::Finished(counts) => {
+                if counts.timed_out {
+                    self.log.info("the time was over: all processes were killed");
+                }
+                self.log.info(&format!("the run is over: {counts:?}"));
+            }
+            Event::Output { .. } | Event::FileData(_) | Event::FileEnd { .. } => {}
+        }
+    }
+
+    /// The last evidence from outside, and the power off.
+    async fn end(&mut self, guest: &Guest) {
+        for line in guest.agent().log() {
+            self.log.guest(&line);
+        }
+        if self.run.task.memory && guest.end().is_none() {
+            self.tell("dumping memory", "writing the memory of the machine");
+            if let Err(error) = guest.dump_memory(&self.run.folder.path().join(MEMORY)).await {
+                self.fail(format!("the memory was not written: {error}"));
+            }
+        }
+        if let Err(error) = guest.stop().await {
+            self.fail(format!("the machine was not stopped cleanly: {error}"));
+        }
+        if let Err(error) = guest.take_capture(&self.run.folder.path().join(crate::results::CAPTURE)) {
+            self.fail(format!("the capture was not kept: {error}"));
+        }
+    }
+
+    fn fail(&mut self, text: String) {
+        self.log.error(&text);
+        self.errors.push(text);
+    }
+}

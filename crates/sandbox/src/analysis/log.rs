@@ -1,0 +1,55 @@
+//! `analysis.log` and `cuckoo.log`: what happened, for people.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use store::sandbox::Stamp;
+
+use crate::processing::shown;
+use crate::results::Folder;
+
+/// Lines of the guest's agent that are kept.
+const MAX_GUEST_LINES: usize = 10_000;
+
+pub struct Log {
+    analysis: File,
+    host: File,
+    guest_lines: usize,
+}
+
+impl Log {
+    pub fn open(folder: &Folder) -> io::Result<Self> {
+        let open = |name: &str| {
+            OpenOptions::new().append(true).create_new(true).mode(0o600).open(folder.path().join(name))
+        };
+        Ok(Self { analysis: open("analysis.log")?, host: open("cuckoo.log")?, guest_lines: 0 })
+    }
+
+    pub fn info(&mut self, text: &str) {
+        self.line("INFO", text);
+    }
+
+    pub fn error(&mut self, text: &str) {
+        self.line("ERROR", text);
+    }
+
+    fn line(&mut self, level: &str, text: &str) {
+        let text = text.replace('\n', " ");
+        let line = format!("{} [analysis] {level}: {text}\n", Stamp::now());
+        for file in [&mut self.analysis, &mut self.host] {
+            if let Err(error) = file.write_all(line.as_bytes()) {
+                tracing::warn!(target: "sandbox", %error, "a line of a log was not written");
+            }
+        }
+    }
+
+    /// What the agent in the guest had to say.
+    pub fn guest(&mut self, text: &str) {
+        if self.guest_lines < MAX_GUEST_LINES {
+            self.guest_lines += 1;
+            let text = shown(text.as_bytes()).replace('\n', " ");
+            let _ = writeln!(self.analysis, "{} [agent] INFO: {text}", Stamp::now());
+        }
+    }
+}

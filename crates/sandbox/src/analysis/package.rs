@@ -1,0 +1,156 @@
+//! How samples are run: one package for each kind (the sandbox reference, sections 8.3 and 12).
+//!
+//! The package is the one that was asked for, or the first that knows the sample's type.
+
+use store::sandbox::{Category, Task};
+
+use crate::api::options;
+
+mod archive;
+mod deb;
+mod elf;
+mod generic;
+mod jar;
+mod javascript;
+mod perl;
+mod python;
+mod shell;
+mod url;
+
+/// Below which folders files are collected.
+pub const WATCHED: &[&str] =
+    &["/tmp", "/home", "/root", "/var/tmp", "/dev/shm", "/etc", "/opt", "/usr/local", "/srv"];
+
+/// Where samples are put, as their own user would.
+const FOLDER: &str = "/tmp";
+
+/// A way to run samples.
+pub struct Package {
+    pub name: &'static str,
+    /// Other names that clients use.
+    pub aliases: &'static [&'static str],
+    /// Whether it is for a sample of this type (in the words of `file`) and name.
+    pub fits: fn(&str, &str) -> bool,
+    /// The words of the command, without the arguments that the task asks for.
+    pub command: fn(&Given<'_>) -> Vec<String>,
+    /// Whether it needs all rights in the guest.
+    pub as_root: bool,
+}
+
+/// All of them; the first that fits is taken.
+const PACKAGES: &[&Package] = &[
+    &deb::PACKAGE,
+    &elf::PACKAGE,
+    &jar::PACKAGE,
+    &python::PACKAGE,
+    &perl::PACKAGE,
+    &javascript::PACKAGE,
+    &shell::PACKAGE,
+    &archive::PACKAGE,
+    &generic::PACKAGE,
+];
+
+/// What a package gets to know.
+pub struct Given<'t> {
+    /// Of the sample in the guest, or the URL.
+    pub path: &'t str,
+    pub options: &'t str,
+}
+
+impl Given<'_> {
+    /// An option that is given and not empty.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        options::pairs(self.options)
+            .find(|(given, _)| *given == name)
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+/// What is run in the guest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub package: &'static str,
+    /// Where the sample is put.
+    pub path: String,
+    pub command: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    pub folder: String,
+    pub as_root: bool,
+}
+
+impl Plan {
+    /// The plan for a task.
+    pub fn of(task: &Task) -> Self {
+        let file_type =
+            task.sample.as_ref().map(|sample| sample.digests.file_type.as_str()).unwrap_or_default();
+        let package = choose(task, file_type);
+        let path = match task.category {
+            Category::Url => task.target.clone(),
+            _ => format!("{FOLDER}/{}", task.file_name()),
+        };
+        let given = Given { path: &path, options: task.options.as_deref().unwrap_or_default() };
+        let mut command = (package.command)(&given);
+        command.extend(given.option("arguments").into_iter().flat_map(words));
+        let environment = given.option("environment").into_iter().flat_map(words);
+        let environment = environment
+            .filter_map(|pair| pair.split_once('=').map(|(name, value)| (name.into(), value.into())));
+        let asked_root = given.option("root").is_some_and(options::is_on);
+        Self {
+            package: package.name,
+            command,
+            environment: environment.collect(),
+            folder: given.option("curdir").unwrap_or(FOLDER).to_owned(),
+            as_root: package.as_root || asked_root,
+            path,
+        }
+    }
+}
+
+fn choose(task: &Task, file_type: &str) -> &'static Package {
+    if task.category == Category::Url {
+        return &url::PACKAGE;
+    }
+    let named = task.package.as_deref().and_then(|name| {
+        let is = |package: &&&Package| package.name == name || package.aliases.contains(&name);
+        PACKAGES.iter().find(is)
+    });
+    let name = task.file_name().to_ascii_lowercase();
+    let fitting = || PACKAGES.iter().find(|package| (package.fits)(file_type, &name));
+    named.or_else(fitting).copied().unwrap_or(&generic::PACKAGE)
+}
+
+/// Words between blanks; quotes keep blanks, and a backslash keeps what follows.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut is_word) = (Vec::new(), String::new(), false);
+    let mut quote = None;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            ('\\', None | Some('"')) => word.extend(letters.next()),
+            (letter, Some(open)) if letter == open => quote = None,
+            ('"' | '\'', None) => quote = Some(letter),
+            (letter, None) if letter.is_whitespace() => {
+                if is_word || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                is_word = false;
+                continue;
+            }
+            (letter, _) => word.push(letter),
+        }
+        is_word = true;
+    }
+    if is_word {
+        words.push(word);
+    }
+    words
+}
+
+/// Texts for commands.
+fn strings<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(String::from).into()
+}
+
+#[cfg(test)]
+mod tests;

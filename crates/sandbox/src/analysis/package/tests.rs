@@ -1,0 +1,78 @@
+use store::sandbox::{Digests, Sample, Stamp, Status};
+
+use super::*;
+
+fn task(name: &str, file_type: &str, package: Option<&str>, options: &str) -> Task {
+    let digests = Digests {
+        file_size: 1,
+        file_type: file_type.into(),
+        md5: String::new(),
+        sha1: String::new(),
+        sha256: String::new(),
+        sha512: String::new(),
+        crc32: String::new(),
+        ssdeep: None,
+    };
+    Task {
+        id: 1,
+        category: Category::File,
+        target: format!("/uploads/1/{name}"),
+        machine: None,
+        package: package.map(String::from),
+        options: Some(options.into()),
+        timeout: 0,
+        priority: 1,
+        custom: None,
+        owner: String::new(),
+        platform: None,
+        tags: Vec::new(),
+        memory: false,
+        enforce_timeout: false,
+        clock: Stamp(0),
+        added_on: Stamp(0),
+        started_on: None,
+        completed_on: None,
+        status: Status::Pending,
+        sample_id: Some(1),
+        sample: Some(Sample { id: 1, digests }),
+        guest: None,
+        errors: Vec::new(),
+        processing: None,
+        route: None,
+        duration: -1,
+        submit_id: None,
+    }
+}
+
+fn chosen(name: &str, file_type: &str, package: Option<&str>) -> &'static str {
+    Plan::of(&task(name, file_type, package, "")).package
+}
+
+#[test]
+fn the_real_type_goes_before_the_name_and_the_wish_before_both() {
+    let elf = "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV)";
+    assert_eq!(chosen("invoice.pdf", elf, None), "elf");
+    assert_eq!(chosen("x", "Bourne-Again shell script, ASCII text executable", None), "shell");
+    assert_eq!(chosen("x", "Python script, ASCII text executable", None), "python");
+    assert_eq!(chosen("x.pl", "ASCII text", None), "perl");
+    assert_eq!(chosen("x.js", "ASCII text", None), "js");
+    assert_eq!(chosen("x.jar", "Zip archive data, at least v2.0 to extract", None), "jar");
+    assert_eq!(chosen("x.deb", "Debian binary package (format 2.0)", None), "deb");
+    assert_eq!(chosen("x.bin", "Zip archive data, at least v2.0 to extract", None), "archive");
+    assert_eq!(chosen("bill.docx", "Microsoft Word 2007+", None), "generic");
+    assert_eq!(chosen("x", elf, Some("bash")), "shell");
+    assert_eq!(chosen("x", elf, Some("nonsense")), "elf");
+}
+
+#[test]
+fn options_shape_the_command() {
+    let plan = Plan::of(&task(
+        "a b.sh",
+        "x",
+        Some("sh"),
+        r#"arguments=-x "two words" 'a\b' c\ d "",environment=A=1 B="x y",curdir=/var/tmp,root=yes"#,
+    ));
+    assert_eq!(plan.command, ["/bin/bash", "/tmp/a b.sh", "-x", "two words", "a\\b", "c d", ""]);
+    assert_eq!(plan.environment, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "x y".to_owned())]);
+    assert_eq!((&*plan.folder, plan.as_root, &*plan.path), ("/var/tmp", true, "/tmp/a b.sh"));
+}
