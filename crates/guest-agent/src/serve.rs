@@ -22,9 +22,10 @@ const MOST_PUTS: usize = 16;
 /// Serves until the process ends. `times` and `why`: the how manyth worker this is, and what ended the one before.
 pub fn run(port: File, times: u32, why: &str) {
     let Ok(mut reader) = port.try_clone() else { return };
+    let channel = Arc::new(Channel::new(port));
     let mut worker = Worker {
-        channel: Arc::new(Channel::new(port)),
-        runs: Runs::default(),
+        channel: Arc::clone(&channel),
+        runs: Runs::new(&channel),
         puts: HashMap::new(),
         session: None,
         times,

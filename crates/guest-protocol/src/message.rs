@@ -226,6 +226,7 @@ pub enum Reply {
     },
     /// The last of a run.
     Finished(Counts),
+    Process(ProcessEvent),
 }
 
 impl Reply {
@@ -253,6 +254,28 @@ pub struct Greeting {
 pub enum Stream {
     Stdout,
     Stderr,
+}
+
+/// What a process of a run did. Times are nanoseconds since 1970 by the guest's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcessEvent {
+    Forked {
+        pid: u32,
+        parent: u32,
+        time: i64,
+    },
+    /// It became another program. Path and command are empty when it ended before they could be read.
+    Executed {
+        pid: u32,
+        program: Bytes,
+        command: Vec<Bytes>,
+        time: i64,
+    },
+    Ended {
+        pid: u32,
+        exit: Exit,
+        time: i64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -290,6 +313,8 @@ pub struct Counts {
     /// Times the limit of processes refused a new one, and that of memory killed one.
     pub processes_refused: u64,
     pub memory_kills: u64,
+    /// Events of processes that came too fast.
+    pub events_lost: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use common::{GUEST, Outcome, collect, qemu, root_sh, sh};
 use sandbox::Error;
 use sandbox::error::End;
 use sandbox::machine::{Guest, Qemu, Spec};
-use sandbox::protocol::{Exit, Limits, Network, Owner, Run};
+use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run};
 
 async fn restore(qemu: &Qemu) -> Guest {
     qemu.restore(&Spec::new(GUEST)).await.unwrap()
@@ -119,6 +119,7 @@ async fn evidence_is_taken_from_outside() {
             Some(sandbox::guest::Event::Started { pid: first }) => pid = first,
             // The shell is there now, and not what becomes it.
             Some(sandbox::guest::Event::Output { .. }) => break,
+            Some(sandbox::guest::Event::Process(_)) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -130,6 +131,48 @@ async fn evidence_is_taken_from_outside() {
     let outcome = collect(&mut events).await.unwrap();
     assert!(outcome.counts.killed);
     assert_eq!(outcome.exit, Some(Exit::Signal(9)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_processes_of_a_run_are_told_with_their_parents() {
+    let Some(qemu) = qemu() else { return };
+    let guest = restore(&qemu).await;
+    // The second process outlives its parent.
+    let outcome = run(&guest, sh("(sleep 0.3; /bin/echo late) & /bin/false; exit 3")).await;
+    let told = outcome.processes;
+    let executed = |word: &str| {
+        told.iter().find_map(|event| match event {
+            ProcessEvent::Executed { pid, command, .. }
+                if command.iter().any(|found| found.to_text() == word) =>
+            {
+                Some(*pid)
+            }
+            _ => None,
+        })
+    };
+    let parent = |of: u32| {
+        told.iter().find_map(|event| match event {
+            ProcessEvent::Forked { pid, parent, .. } if *pid == of => Some(*parent),
+            _ => None,
+        })
+    };
+    let ended = |of: u32| {
+        told.iter().find_map(|event| match event {
+            ProcessEvent::Ended { pid, exit, .. } if *pid == of => Some(*exit),
+            _ => None,
+        })
+    };
+    let shell = executed("-c").unwrap_or_else(|| panic!("{told:?}"));
+    let (failed, late) = (executed("/bin/false").unwrap(), executed("late").unwrap());
+    assert_eq!((parent(failed), ended(failed)), (Some(shell), Some(Exit::Code(1))));
+    assert_eq!(ended(shell), Some(Exit::Code(3)));
+    // The subshell became its last command.
+    assert_eq!(parent(late), Some(shell));
+    assert_eq!(ended(late), Some(Exit::Code(0)));
+    assert_eq!(outcome.counts.events_lost, 0);
+    assert!(!told.iter().any(
+        |event| matches!(event, ProcessEvent::Executed { program, .. } if program.to_text().contains("init"))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

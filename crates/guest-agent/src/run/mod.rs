@@ -3,6 +3,7 @@
 mod cgroup;
 mod launch;
 mod pump;
+mod tree;
 pub mod user;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::{OWN_PROGRAM, clock, dropped};
 use cgroup::Cgroup;
 pub use launch::launch;
 use pump::Pump;
+use tree::Tree;
 
 /// Runs side by side.
 const MOST: usize = 16;
@@ -31,8 +33,10 @@ const MOST: usize = 16;
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 /// What runs now.
-#[derive(Default)]
-pub struct Runs(Arc<Mutex<HashMap<u32, Arc<Running>>>>);
+pub struct Runs {
+    all: Arc<Mutex<HashMap<u32, Arc<Running>>>>,
+    tree: Tree,
+}
 
 struct Running {
     cgroup: Cgroup,
@@ -40,11 +44,15 @@ struct Running {
 }
 
 impl Runs {
+    pub fn new(channel: &Channel) -> Self {
+        Self { all: Arc::default(), tree: Tree::listen(channel) }
+    }
+
     pub fn start(&self, channel: &Arc<Channel>, call: u32, run: Run) {
         if run.command.is_empty() {
             return channel.finish(call, failed(FailureKind::Invalid, "no command"));
         }
-        let mut runs = locked(&self.0);
+        let mut runs = locked(&self.all);
         if runs.len() >= MOST || runs.contains_key(&call) {
             return channel.finish(call, failed(FailureKind::TooMany, "too many runs at once"));
         }
@@ -55,9 +63,9 @@ impl Runs {
         let running = Arc::new(Running { cgroup, killed: AtomicBool::new(false) });
         runs.insert(call, Arc::clone(&running));
         channel.open(call, run.window);
-        let (all, channel) = (Arc::clone(&self.0), Arc::clone(channel));
+        let (all, channel, tree) = (Arc::clone(&self.all), Arc::clone(channel), self.tree.clone());
         std::thread::spawn(move || {
-            let last = drive(&channel, call, &run, &running);
+            let last = drive(&channel, &tree, call, &run, &running);
             // Whoever still watches must not keep what the run left behind alive.
             running.cgroup.kill();
             running.cgroup.remove();
@@ -69,13 +77,13 @@ impl Runs {
     }
 
     pub fn kill(&self, call: u32) {
-        if let Some(running) = locked(&self.0).get(&call) {
+        if let Some(running) = locked(&self.all).get(&call) {
             running.kill();
         }
     }
 
     pub fn kill_all(&self) {
-        locked(&self.0).values().for_each(|running| running.kill());
+        locked(&self.all).values().for_each(|running| running.kill());
     }
 }
 
@@ -87,13 +95,17 @@ impl Running {
 }
 
 /// The last reply of the run; `None` when nobody wants it.
-fn drive(channel: &Arc<Channel>, call: u32, run: &Run, running: &Running) -> Option<Reply> {
+fn drive(channel: &Arc<Channel>, tree: &Tree, call: u32, run: &Run, running: &Running) -> Option<Reply> {
     let since = clock::now();
     let mut counts = Counts::default();
     let verdict = format!("{}/{call}", launch::VERDICTS);
+    let watch = tree.watch(channel, call);
     let mut child = match spawn(run, running, &verdict) {
         Ok(child) => child,
-        Err(error) => return Some(failed_io("cannot start a process", &error)),
+        Err(error) => {
+            watch.finish();
+            return Some(failed_io("cannot start a process", &error));
+        }
     };
     if !channel.send(call, Reply::Started { pid: child.id() }) {
         running.kill();
@@ -113,6 +125,7 @@ fn drive(channel: &Arc<Channel>, call: u32, run: &Run, running: &Running) -> Opt
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
         running.cgroup.kill();
+        watch.finish();
         return Some(launch::refusal(&refused));
     }
     let exited = Reply::Exited { exit: exit(status) };
@@ -127,6 +140,7 @@ fn drive(channel: &Arc<Channel>, call: u32, run: &Run, running: &Running) -> Opt
     let until = Instant::now() + LAST_OUTPUT;
     counts.stdout_cut = out.map_or(0, |pump| pump.finish(until));
     counts.stderr_cut = err.map_or(0, |pump| pump.finish(until));
+    counts.events_lost = watch.finish();
     counts.killed = running.killed.load(Ordering::Relaxed);
     (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
     if !wanted || !dropped::send(channel, call, &run.watch, since, &run.limits, &mut counts) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use sandbox::guest::build::{Plan, build};
+use sandbox::guest::build::{Plan, build, renew_agent};
 use sandbox::guest::{Agent, Event, Guests, find_agent_file};
 use sandbox::machine::{Choice, Qemu, Settings, Spec, check};
 use sandbox::protocol::{Exit, Limits, Owner, Run, Stream};
@@ -60,6 +60,9 @@ pub struct Build {
     /// The program that runs inside; else it is looked for beside harrier.
     #[arg(long, env = "HARRIER_GUEST_AGENT", value_name = "FILE")]
     agent: Option<PathBuf>,
+    /// Only replace the agent of a guest that is there.
+    #[arg(long, conflicts_with_all = ["packages", "suite", "mirror", "disk", "memory"])]
+    agent_only: bool,
 }
 
 #[derive(Args)]
@@ -104,13 +107,19 @@ fn asynchronously(work: impl Future<Output = Outcome>) -> Outcome {
 
 fn build_guest(args: Build) -> Outcome {
     let guests = Guests::open(&args.place.data_dir)?;
+    let agent = find_agent_file(args.agent)?;
+    if args.agent_only {
+        let image = renew_agent(&guests, &args.name, &agent)?;
+        println!("{}: new agent, in {}", image.manifest.name, image.folder.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let plan = Plan {
         suite: args.suite,
         mirror: args.mirror,
         packages: args.packages,
         disk_bytes: args.disk << 30,
         memory_mib: args.memory,
-        ..Plan::new(&args.name, find_agent_file(args.agent)?)
+        ..Plan::new(&args.name, agent)
     };
     let image = build(&guests, &plan, |line| eprintln!("{line}"))?;
     println!("{}: kernel {}, in {}", image.manifest.name, image.manifest.kernel, image.folder.display());
@@ -119,7 +128,7 @@ fn build_guest(args: Build) -> Outcome {
 
 fn list(place: &Place) -> Outcome {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["NAME", "SYSTEM", "KERNEL", "MEMORY", "PACKAGES", "BUILT ON"]);
     for image in Guests::open(&place.data_dir)?.list()? {
         let manifest = image.manifest;

@@ -1,6 +1,6 @@
 //! What happens in a run.
 
-use guest_protocol::{Bytes, Counts, Exit, FileFacts, Reply, Stream};
+use guest_protocol::{Bytes, Counts, Exit, FileFacts, ProcessEvent, Reply, Stream};
 
 use super::calls::Call;
 use super::unexpected;
@@ -16,6 +16,8 @@ pub enum Event {
         stream: Stream,
         bytes: Bytes,
     },
+    /// A process of the run began, became another program, or ended.
+    Process(ProcessEvent),
     /// The first process ended.
     Exited(Exit),
     /// A dropped file: its facts, then its content in pieces, then its end. Its path is the guest's word: never one here.
@@ -52,6 +54,7 @@ impl Events {
             Reply::File(facts) => Event::File(facts),
             Reply::Data(bytes) => Event::FileData(bytes),
             Reply::FileEnd { cut } => Event::FileEnd { cut },
+            Reply::Process(event) => Event::Process(event),
             Reply::Finished(counts) => {
                 self.is_over = true;
                 Event::Finished(counts)

@@ -19,6 +19,7 @@ use crate::guest::store::Lock;
 use crate::guest::{FORMAT, Guests, Image, Manifest};
 use program::needed;
 pub(crate) use program::output;
+pub use root::requested;
 
 /// Programs that a build calls, and the packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -105,6 +106,29 @@ pub fn build(guests: &Guests, plan: &Plan, mut say: impl FnMut(&str)) -> Result<
     Ok(Image { folder: target, manifest })
 }
 
+/// Puts another agent into a guest that is there, which takes a moment instead of a build.
+pub fn renew_agent(guests: &Guests, name: &str, agent: &Path) -> Result<Image> {
+    let _lock = Lock::take(&guests.folder().join(".build.lock"))?;
+    let mut image = guests.get(name)?;
+    let initial = initial::with_agent(&image.folder, agent)?;
+    // In this order: a manifest never tells of an agent that is not there yet.
+    put(&image.file("initramfs.gz"), &initial)?;
+    image.manifest.files.insert("initramfs.gz".into(), sum(&image.file("initramfs.gz"))?);
+    image.manifest.files.insert(AGENT.into(), sum(agent)?);
+    put(&image.file("manifest.json"), &serde_json::to_vec_pretty(&image.manifest).unwrap_or_default())?;
+    Ok(image)
+}
+
+/// Replaces a file in one step.
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    write_synced(&new, bytes)?;
+    fs::set_permissions(&new, Permissions::from_mode(0o644)).map_err(Error::io("open", &new))?;
+    fs::rename(&new, path).map_err(Error::io("replace", path))
+}
+
+const AGENT: &str = "harrier-guest-agent";
+
 /// Files of a finished guest.
 const FILES: &[&str] = &["root.qcow2", "vmlinuz", "initramfs.gz", "ca.pem"];
 
@@ -115,7 +139,7 @@ fn sums(folder: &Path, agent: &Path) -> Result<BTreeMap<String, String>> {
         fs::set_permissions(&path, Permissions::from_mode(0o644)).map_err(Error::io("open", &path))?;
         sums.insert((*name).into(), sum(&path)?);
     }
-    sums.insert("harrier-guest-agent".into(), sum(agent)?);
+    sums.insert(AGENT.into(), sum(agent)?);
     Ok(sums)
 }
 

@@ -35,6 +35,7 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 const EXCLUDED: &[&str] =
     &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*"];
 
+/// All packages that are asked for.
 pub fn requested(plan: &Plan) -> Vec<String> {
     let mut all: Vec<String> =
         PACKAGES.iter().map(|name| (*name).into()).chain(plan.packages.iter().cloned()).collect();
