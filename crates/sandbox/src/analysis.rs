@@ -232,7 +232,7 @@ impl Analysis {
                 }
                 self.log.info(&format!("the run is over: {counts:?}"));
             }
-            Event::Output { .. } | Event::FileData(_) | Event::FileEnd { .. } => {}
+            Event::Process(_) | Event::Output { .. } | Event::FileData(_) | Event::FileEnd { .. } => {}
         }
     }
 

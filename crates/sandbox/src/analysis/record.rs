@@ -1,15 +1,17 @@
 //! What a run sends, on its way into the results.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use guest_protocol::{Exit, Stream};
+use guest_protocol::{Exit, ProcessEvent, Stream};
 
 use super::dropped::Dropped;
 use crate::guest::Event;
 use crate::processing::behavior::{EVENTS, Event as Behavior};
+use crate::processing::shown;
 use crate::scheduler::Run;
 
 pub struct Recorder {
@@ -18,8 +20,22 @@ pub struct Recorder {
     stderr: BufWriter<File>,
     dropped: Dropped,
     words: Vec<String>,
-    first: Option<u32>,
+    /// Those that live.
+    processes: HashMap<u32, Known>,
+    events: u64,
 }
+
+/// What is known of a process.
+#[derive(Clone, Default)]
+struct Known {
+    ppid: u32,
+    path: String,
+    command_line: String,
+}
+
+/// Processes that are remembered, and events that are written.
+const MAX_PROCESSES: usize = 65_536;
+const MAX_EVENTS: u64 = 2_000_000;
 
 impl Recorder {
     /// The files of a run of this command.
@@ -31,47 +47,83 @@ impl Recorder {
             stderr: create(&path.join("logs/stderr.txt"))?,
             dropped: Dropped::new(path, run.sandbox.samples.folders().1),
             words,
-            first: None,
+            processes: HashMap::new(),
+            events: 0,
         })
     }
 
     pub fn take(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Started { pid } => self.started(pid),
-            Event::Exited(exit) => {
-                let code = match exit {
-                    Exit::Code(code) => code,
-                    Exit::Signal(signal) => -signal,
-                };
-                match self.first {
-                    Some(pid) => self.behavior(&Behavior::Exit { time: now(), pid, code }),
-                    None => Ok(()),
-                }
+            Event::Started { pid } => {
+                let words = std::mem::take(&mut self.words);
+                let path = words.first().cloned().unwrap_or_default();
+                self.executed(pid, now(), path, words.join(" "))
             }
+            Event::Process(event) => self.process(event),
+            // Told by the event of the process as well, by its own clock.
+            Event::Exited(_) | Event::Finished(_) => Ok(()),
             Event::Output { stream: Stream::Stdout, bytes } => self.stdout.write_all(&bytes),
             Event::Output { stream: Stream::Stderr, bytes } => self.stderr.write_all(&bytes),
             Event::File(facts) => self.dropped.begin(facts),
             Event::FileData(bytes) => self.dropped.push(&bytes),
             Event::FileEnd { cut } => self.dropped.end(cut),
-            Event::Finished(_) => Ok(()),
         }
     }
 
-    fn started(&mut self, pid: u32) -> io::Result<()> {
-        self.first = Some(pid);
-        let path = self.words.first().cloned().unwrap_or_default();
-        let name =
-            Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let command_line = self.words.join(" ");
-        self.behavior(&Behavior::Process { time: now(), pid, ppid: 1, name, path, command_line })
+    fn process(&mut self, event: ProcessEvent) -> io::Result<()> {
+        match event {
+            ProcessEvent::Forked { pid, parent, time } => {
+                let like = self.processes.get(&parent).cloned().unwrap_or_default();
+                self.begins(pid, seconds(time), Known { ppid: parent, ..like })
+            }
+            ProcessEvent::Executed { pid, program, command, time } => {
+                let words: Vec<String> = command.iter().map(|word| shown(word)).collect();
+                self.executed(pid, seconds(time), shown(&program), words.join(" "))
+            }
+            ProcessEvent::Ended { pid, exit, time } => {
+                self.processes.remove(&pid);
+                let code = match exit {
+                    Exit::Code(code) => code,
+                    Exit::Signal(signal) => -signal,
+                };
+                self.behavior(&Behavior::Exit { time: seconds(time), pid, code })
+            }
+        }
+    }
+
+    /// What could not be read of a process that ended at once stays as it was.
+    fn executed(&mut self, pid: u32, time: f64, path: String, command_line: String) -> io::Result<()> {
+        let before = self.processes.get(&pid).cloned().unwrap_or(Known { ppid: 1, ..Known::default() });
+        if path.is_empty() {
+            return Ok(());
+        }
+        let command_line = if command_line.is_empty() { path.clone() } else { command_line };
+        self.begins(pid, time, Known { ppid: before.ppid, path, command_line })
+    }
+
+    fn begins(&mut self, pid: u32, time: f64, known: Known) -> io::Result<()> {
+        if self.processes.len() < MAX_PROCESSES {
+            self.processes.insert(pid, known.clone());
+        }
+        let Known { ppid, path, command_line } = known;
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        self.behavior(&Behavior::Process { time, pid, ppid, name, path, command_line })
     }
 
     fn behavior(&mut self, event: &Behavior) -> io::Result<()> {
+        self.events += 1;
+        if self.events > MAX_EVENTS {
+            return Ok(());
+        }
         serde_json::to_writer(&mut self.behavior, event)?;
         self.behavior.write_all(b"\n")
     }
 
     pub fn finish(mut self) -> io::Result<()> {
+        if let Some(calls) = self.events.checked_sub(MAX_EVENTS).filter(|cut| *cut > 0) {
+            self.events = 0;
+            self.behavior(&Behavior::Cut { calls })?;
+        }
         self.behavior.flush()?;
         self.stdout.flush()?;
         self.stderr.flush()
@@ -80,6 +132,10 @@ impl Recorder {
 
 fn create(path: &Path) -> io::Result<BufWriter<File>> {
     Ok(BufWriter::new(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?))
+}
+
+fn seconds(nanoseconds: i64) -> f64 {
+    nanoseconds as f64 / 1e9
 }
 
 fn now() -> f64 {

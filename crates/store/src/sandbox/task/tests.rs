@@ -1,3 +1,5 @@
+//! What every database must do with tasks.
+
 use super::*;
 use crate::db::Db;
 use crate::db::fresh::on_each;
