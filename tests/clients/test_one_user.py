@@ -1,10 +1,12 @@
 """One list of users: whoever is made or changed on one side is so on the other."""
 
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
 import unittest
+import uuid
 
 import grpc
 import yaml
@@ -136,6 +138,20 @@ class OneUser(unittest.TestCase):
                 self.assertEqual(fred.rows(QUERY), ROWS)
                 self.assertEqual(len(set_up(server).ok("GET", "users")["users"]), 2)
                 self.assertFalse((named / "harrier.db").exists())
+
+    @unittest.skipUnless(os.environ.get("HARRIER_TEST_POSTGRES"), "HARRIER_TEST_POSTGRES names no server")
+    def test_commands_find_the_users_of_a_server_on_postgresql(self):
+        # The database outlives the test.
+        name = f"fred-{uuid.uuid4()}"
+        with Server("--database", os.environ["HARRIER_TEST_POSTGRES"] + " dbname=postgres") as server:
+            fred = server.client(name)
+            self.assertEqual(fred.rows(QUERY), ROWS)
+            runas = f"SELECT * FROM query(query='{QUERY}', runas='{name}')"
+            self.assertEqual(server.client("Boss", "administrator").rows(runas), ROWS)
+            server.command("user", "remove", name.upper())
+            self.assertEqual(status(fred)[0], "UNKNOWN")
+            self.assertFalse((server.data / "harrier.db").exists())
+            self.assertEqual((server.data / "run/database").stat().st_mode & 0o777, 0o600)
 
     def test_a_restored_server_has_users_rights_and_its_own_commands(self):
         with Server() as server:

@@ -66,8 +66,10 @@ fn clients(words: &[String]) -> Result {
             target().join("debug/harrier")
         }
     };
+    setup::database()?;
+    let postgres = Postgres::start()?;
     let mut call = command(python, &["tests/clients/run.py"]);
-    call.args(words).env("HARRIER_BIN", binary);
+    call.args(words).env("HARRIER_BIN", binary).env("HARRIER_TEST_POSTGRES", postgres.address());
     if let Some(modules) = setup::node()? {
         call.env("HARRIER_NODE_MODULES", modules);
     }

@@ -11,7 +11,7 @@ pub use list::list;
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
-use super::name::key;
+use super::name::{check_line, key};
 use super::team::Team;
 use super::time::Time;
 use crate::db::{DbResult, Row, Tx};
@@ -127,8 +127,9 @@ pub fn password_of(tx: &mut Tx<'_>, email: &str) -> DbResult<Option<(u32, String
     tx.first(sql, params![key(email)], |row| Ok((row.take()?, row.take()?)))
 }
 
-/// Refuses the server's own names, which are no user's.
+/// Refuses what is no line of text, and the server's own names, which are no user's.
 fn check_email(email: &str) -> Outcome<()> {
+    check_line("email", email.trim())?;
     if is_reserved(email) {
         return Err(Fault::invalid("email", format!("Username is reserved: {}", email.trim())));
     }

@@ -80,6 +80,8 @@ on_each_blocking! {
         let new = person::NewUser { email: " GRPC_gw ".into(), name: "x".into(), ..Default::default() };
         let refused = db.write_blocking(move |tx| person::create(tx, &new)).unwrap_err();
         assert_eq!(refused.to_string(), "Username is reserved: GRPC_gw");
+        let new = person::NewUser { email: "GRPC_GW\0".into(), name: "x".into(), ..Default::default() };
+        assert!(db.write_blocking(move |tx| person::create(tx, &new)).is_err());
         let id = employ(db, "x@example.org", None);
         let changes = person::Changes { email: Some("VelociraptorServer".into()), ..Default::default() };
         assert!(db.write_blocking(move |tx| person::update(tx, id, &changes)).is_err());
