@@ -90,5 +90,5 @@ class Killed(unittest.TestCase):
         for session, block in told["carves"].items():
             carve = carves[session]
             self.assertGreaterEqual(carve["max_block"], block)
-            for number in range(block + 1):
-                self.assertEqual((server.data / f"carves/{carve['id']}/{number}").read_bytes(), BLOCK)
+            archive = (server.data / f"carves/{carve['id']}/archive").read_bytes()
+            self.assertEqual(archive[:(block + 1) * len(BLOCK)], BLOCK * (block + 1))

@@ -20,6 +20,7 @@ tests of tests/clients.
         [part, rest @ ..] if part == "rust" => {
             setup::compiler()?;
             setup::database()?;
+            setup::nats()?;
             rust(rest)
         }
         [part, rest @ ..] if part == "clients" => {
@@ -37,14 +38,16 @@ pub fn all() -> Result {
     setup::clients()?;
     setup::node()?;
     setup::database()?;
+    setup::nats()?;
     rust(&[])?;
     clients(&[])
 }
 
 fn rust(args: &[String]) -> Result {
     let postgres = Postgres::start()?;
-    let address = postgres.address();
-    run(cargo(&["test", "--workspace"]).args(args).env("HARRIER_TEST_POSTGRES", &address))?;
+    let (address, nats) = (postgres.address(), setup::nats()?);
+    let mut all = cargo(&["test", "--workspace"]);
+    run(all.args(args).env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_TEST_NATS", nats))?;
     if !args.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,10 @@ use super::tx::Tx;
 use crate::params;
 
 /// Every migration, oldest first.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/0001_fleet.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/0001_fleet.sql")),
+    (2, include_str!("../../migrations/0002_results.sql")),
+];
 
 /// Words of the files, and what PostgreSQL calls them.
 const POSTGRES_WORDS: &[(&str, &str)] = &[
