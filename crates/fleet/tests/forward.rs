@@ -176,6 +176,8 @@ async fn a_new_destination_gets_what_comes_from_now_on_and_an_old_one_the_rest()
 struct Receiver {
     status: AtomicU16,
     most: AtomicU16,
+    /// A row that is too large.
+    bad: AtomicU16,
     numbers: Mutex<Vec<u64>>,
     headers: Mutex<HeaderMap>,
     calls: AtomicU16,
@@ -190,6 +192,10 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     if most > 0 && rows.len() > most.into() {
         return StatusCode::PAYLOAD_TOO_LARGE;
     }
+    let bad = receiver.bad.load(Ordering::Relaxed);
+    if bad > 0 && rows.iter().any(|row| row["line"]["n"] == bad) {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    }
     let status = StatusCode::from_u16(receiver.status.load(Ordering::Relaxed)).unwrap();
     if status.is_success() {
         assert_eq!((&rows[0]["host_id"], &rows[0]["name"]), (&json!(12), &json!("pack/p/q")));
@@ -199,11 +205,19 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     status
 }
 
-async fn listen(receiver: &Arc<Receiver>, address: &str) -> (String, tokio::task::JoinHandle<()>) {
+async fn listen(
+    receiver: &Arc<Receiver>,
+    address: &str,
+    tls: Option<serve::web::Files>,
+) -> (String, tokio::task::JoinHandle<()>) {
     let listener = Listener::bind(address.parse().unwrap(), Limits::default()).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let router = Router::new().route("/in", post(receive)).with_state(receiver.clone());
-    let task = tokio::spawn(serve::http::serve(listener.incoming(None), router, std::future::pending()));
+    let task = tokio::spawn(serve::http::serve(
+        listener.incoming(tls.map(|files| serve::web::server_config(files).unwrap())),
+        router,
+        std::future::pending(),
+    ));
     (address, task)
 }
 
@@ -212,7 +226,7 @@ async fn a_webhook_that_was_away_gets_every_row_in_order() {
     let place = Place::new();
     let receiver = Arc::new(Receiver::default());
     receiver.status.store(500, Ordering::Relaxed);
-    let (address, task) = listen(&receiver, "127.0.0.1:0").await;
+    let (address, task) = listen(&receiver, "127.0.0.1:0", None).await;
     let secret = place.path().join("secret");
     std::fs::write(&secret, "Bearer one\n").unwrap();
     let hook = json!({
@@ -242,7 +256,7 @@ async fn a_webhook_that_was_away_gets_every_row_in_order() {
     std::fs::write(&secret, "Bearer two\n").unwrap();
     receiver.status.store(202, Ordering::Relaxed);
     receiver.most.store(100, Ordering::Relaxed);
-    let (_, task) = listen(&receiver, &address).await;
+    let (_, task) = listen(&receiver, &address, None).await;
     soon("all arrive", || receiver.numbers.lock().len() >= 1000).await;
     assert_eq!(*receiver.numbers.lock(), (0..1000).collect::<Vec<_>>());
     let headers = receiver.headers.lock().clone();
@@ -250,6 +264,35 @@ async fn a_webhook_that_was_away_gets_every_row_in_order() {
     assert_eq!(headers["x-from"], "harrier");
     forwarders.stop().await;
     task.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_trusted_by_its_authority_and_a_row_too_large_holds_nobody_up() {
+    let place = Place::new();
+    let (authority, ca) = serve::ca::Authority::create().unwrap();
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let files = serve::web::ensure(place.path(), "hook", &authority, &ca.certificate, &names).unwrap();
+    let (_, other) = serve::ca::Authority::create().unwrap();
+    let pem = place.path().join("ca.pem");
+    std::fs::write(&pem, other.certificate).unwrap();
+    let receiver = Arc::new(Receiver::default());
+    receiver.status.store(200, Ordering::Relaxed);
+    receiver.bad.store(13, Ordering::Relaxed);
+    let (address, _task) = listen(&receiver, "127.0.0.1:0", Some(files)).await;
+    let hook = json!({"name": "hook", "kind": "webhook", "logs": ["result"], "url": format!("https://{address}/in"), "ca": pem});
+    let results = place.results();
+    let forwarders = place.start(&results, hook.clone());
+    append(&results, 0..30).await;
+    let failures = || forwarders.progress[0].failures.load(Ordering::Relaxed);
+    soon("another authority is refused", || failures() > 0).await;
+    assert_eq!(receiver.calls.load(Ordering::Relaxed), 0);
+    forwarders.stop().await;
+    std::fs::write(&pem, ca.certificate).unwrap();
+    let forwarders = place.start(&results, hook);
+    soon("the others arrive", || receiver.numbers.lock().len() == 29).await;
+    assert_eq!(*receiver.numbers.lock(), (0..30).filter(|n| *n != 13).collect::<Vec<_>>());
+    assert_eq!(forwarders.progress[0].refused.load(Ordering::Relaxed), 1);
+    forwarders.stop().await;
 }
 
 /// A NATS server with JetStream.

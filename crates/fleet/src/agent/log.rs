@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use store::event::{MAX_BATCH, MAX_WAITING, Row};
 use store::fleet::Time;
 use store::result_log::{Log, ResultLog, encode};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{AcquireError, Semaphore, oneshot};
 
 use super::node::Node;
 use super::refusal::{Answer, Refusal};
@@ -75,14 +75,14 @@ fn rows(data: &str, host_id: u32) -> Result<Rows, serde_json::Error> {
 
 /// How much may wait for the disk at a time.
 pub struct Intake {
-    bytes: Semaphore,
+    bytes: Arc<Semaphore>,
     /// As many as the writer takes without blocking who gives it work.
-    batches: Semaphore,
+    batches: Arc<Semaphore>,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { bytes: Semaphore::new(MAX_BYTES), batches: Semaphore::new(MAX_WAITING) }
+        Self { bytes: Semaphore::new(MAX_BYTES).into(), batches: Semaphore::new(MAX_WAITING).into() }
     }
 }
 
@@ -108,13 +108,17 @@ impl Intake {
         rows: Vec<Row>,
         bytes: usize,
     ) -> Result<(), String> {
-        let stopped = |_| "the log writer has stopped".to_owned();
-        let _room = self.bytes.acquire_many(bytes as u32).await.map_err(|error| error.to_string())?;
-        let _place = self.batches.acquire().await.map_err(|error| error.to_string())?;
+        let closed = |error: AcquireError| error.to_string();
+        let room = self.bytes.clone().acquire_many_owned(bytes as u32).await.map_err(closed)?;
+        let place = self.batches.clone().acquire_owned().await.map_err(closed)?;
         let (done, wait) = oneshot::channel();
-        let appended = results.append(log, rows, move |result| drop(done.send(result)));
+        let appended = results.append(log, rows, move |result| {
+            // Not before: an agent that hangs up meanwhile leaves its rows in the queue.
+            drop((room, place));
+            let _ = done.send(result);
+        });
         appended.map_err(|error| error.to_string())?;
-        wait.await.map_err(stopped)?.map_err(|error| {
+        wait.await.map_err(|_| "the log writer has stopped".to_owned())?.map_err(|error| {
             let error = whole(&error);
             tracing::error!(target: "agents", error, "log lines were not written");
             format!("cannot write the log: {error}")

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
 use serve::config::Secret;
+use store::event::Position;
 use store::result_log::{Log, ResultLog};
 
 use super::Progress;
@@ -183,7 +184,14 @@ pub fn metrics(all: &[Arc<Progress>], results: &ResultLog, out: &mut String) {
         &|at| count(&all[at].failures),
     );
     let help = "Rows removed before a destination had them, since the disk budget was used up.";
-    write("harrier_forward_dropped_rows_total", "counter", help, &|at| count(&all[at].dropped));
+    // Those that are gone already, although the destination did not come to them yet, are counted as well.
+    let gone = |progress: &Progress| {
+        let oldest = results.resolve(progress.log, &Position::Oldest).unwrap_or(0);
+        oldest.saturating_sub(progress.next.load(Ordering::Relaxed))
+    };
+    write("harrier_forward_dropped_rows_total", "counter", help, &|at| {
+        count(&all[at].dropped) + gone(&all[at])
+    });
     let help = "Rows left out because a destination will never take them.";
     write("harrier_forward_refused_rows_total", "counter", help, &|at| count(&all[at].refused));
 }

@@ -179,6 +179,9 @@ impl Follower {
             _ => 0,
         };
         self.progress.dropped.fetch_add(rows, Relaxed);
+        if let store::Error::RowsGone { next, .. } = error {
+            self.progress.next.fetch_max(*next, Relaxed);
+        }
         tracing::error!(target: "forward", destination = self.progress.name, rows, %error, "rows never reach a destination");
     }
 
@@ -204,7 +207,7 @@ impl Follower {
             {
                 self.progress.refused.fetch_add(1, Relaxed);
                 tracing::error!(target: "forward", destination = self.progress.name, row = number, why = failure.why, "a row is left out");
-                self.progress.next.store(number + 1, Relaxed);
+                self.progress.next.fetch_max(number + 1, Relaxed);
                 rest = others;
                 continue;
             }
@@ -223,7 +226,7 @@ impl Follower {
 
     fn delivered(&self, rows: &Batch) {
         if let Some((last, _)) = rows.last() {
-            self.progress.next.store(last + 1, Relaxed);
+            self.progress.next.fetch_max(last + 1, Relaxed);
             self.progress.delivered.fetch_add(rows.len() as u64, Relaxed);
         }
     }

@@ -71,7 +71,12 @@ impl WebhookSink {
         while done < rows.len() {
             let part = &rows[done..(done.saturating_add(self.most_rows)).min(rows.len())];
             match self.post(part).await {
-                Ok(()) => done += part.len(),
+                Ok(()) => {
+                    done += part.len();
+                    // One batch of long rows is no reason to send small ones for ever.
+                    let limit = self.webhook.batch_rows.unwrap_or(usize::MAX).max(1);
+                    self.most_rows = self.most_rows.saturating_add(part.len() / 8 + 1).min(limit);
+                }
                 Err(Refused::TooLarge) if part.len() > 1 => self.most_rows = part.len() / 2,
                 Err(Refused::TooLarge) => {
                     let why = "the receiver says that it is too large".to_owned();

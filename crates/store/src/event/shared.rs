@@ -83,7 +83,8 @@ impl Shared {
             return Ok(queue.clone());
         }
         // Names that somebody only listened to are forgotten with the last listener.
-        queues.retain(|_, queue| queue.is_kept() || Arc::strong_count(queue) > 1);
+        // What is held is not: there the names are few, and the store's own.
+        queues.retain(|_, queue| self.limits.is_held || queue.is_kept() || Arc::strong_count(queue) > 1);
         let queue = Arc::new(Queue::open(name, dir, self.limits.is_held)?);
         queues.insert(name.to_owned(), queue.clone());
         Ok(queue)

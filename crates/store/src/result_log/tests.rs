@@ -143,6 +143,50 @@ fn only_blocks_that_hold_a_host_are_read() {
 }
 
 #[test]
+fn a_server_killed_while_it_seals_or_appends_finds_every_row_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(3);
+    let log = open(dir.path());
+    for batch in 0..20 {
+        append(&log, (1..=10).map(|n| row(batch * 10 + n, &mut random).2).collect());
+    }
+    let all = log.page(Log::Result, &Choice::default(), None, EVERYTHING).unwrap().rows;
+    let of_host = Choice { host: Some(3), ..Choice::default() };
+    let wanted = log.page(Log::Result, &of_host, None, EVERYTHING).unwrap().rows;
+    assert!(all.len() == 200 && wanted.len() > 5);
+    for _ in 0..500 {
+        if sealed(dir.path()) > 1 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(log);
+    let queue = dir.path().join("result");
+    let mut names: Vec<String> = std::fs::read_dir(&queue)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    let first = |name: &str| name[..16].parse::<u64>().unwrap();
+    let (victim, end) = (queue.join(&names[0]), first(&names[1]));
+    assert!(names[0].ends_with(".zst") && first(&names[0]) == 1);
+    let whole = std::fs::read(&victim).unwrap();
+    let lines = all.iter().rev().filter(|(number, _)| *number < end);
+    let plain: Vec<u8> = lines.flat_map(|(_, row)| [row, &b"\n"[..]].concat()).collect();
+    let torn = queue.join(names.last().unwrap());
+    for cut in (0..whole.len()).step_by(61).chain([whole.len() - 1, whole.len()]) {
+        std::fs::write(&victim, &whole[..cut]).unwrap();
+        std::fs::write(victim.with_extension(""), &plain).unwrap();
+        let mut file = std::fs::File::options().append(true).open(&torn).unwrap();
+        std::io::Write::write_all(&mut file, b"{\"_ts\":179000").unwrap();
+        let log = open(dir.path());
+        assert_eq!(log.page(Log::Result, &Choice::default(), None, EVERYTHING).unwrap().rows, all, "{cut}");
+        assert_eq!(log.page(Log::Result, &of_host, None, EVERYTHING).unwrap().rows, wanted, "{cut}");
+    }
+}
+
+#[test]
 fn what_is_needed_does_not_go_for_its_age_but_for_too_many_bytes() {
     use std::sync::atomic::{AtomicI64, Ordering};
     static NOW: AtomicI64 = AtomicI64::new(1_790_000_000);
