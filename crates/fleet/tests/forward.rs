@@ -357,8 +357,16 @@ async fn a_nats_stream_has_every_line_also_after_the_server_was_killed() {
     assert_eq!(jetstream(&client, "STREAM.CREATE.FLEET", config).await["error"], Json::Null);
     let delivered = || forwarders.progress[0].delivered.load(Ordering::Relaxed);
     soon("the stream takes them", || delivered() == 300).await;
+    // The server takes a mebibyte.
+    let (done, wait) = oneshot::channel();
+    let long = encode(12, 0, &format!("{{\"n\":\"{}\"}}", "x".repeat(1 << 20))).unwrap();
+    results.append(Log::Result, vec![long], move |result| done.send(result).unwrap()).unwrap();
+    wait.await.unwrap().unwrap();
+    append(&results, 300..310).await;
+    soon("one is left out and the others are taken", || delivered() == 310).await;
+    assert_eq!(forwarders.progress[0].refused.load(Ordering::Relaxed), 1);
     drop(server);
-    append(&results, 300..600).await;
+    append(&results, 310..600).await;
     let before = failures();
     soon("the outage is noticed", || failures() > before).await;
     let _server = NatsServer::start(&program, &store, port);

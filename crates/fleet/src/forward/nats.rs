@@ -62,9 +62,20 @@ impl NatsSink {
         if !is_connected(&client) {
             return Err(Failure::new(0, "there is no connection"));
         }
+        // The server would close the connection over such a message, and again each time it is sent.
+        let limit = client.server_info().max_payload;
+        let too_large = rows.iter().position(|(_, row)| limit > 0 && row.len() > limit);
+        let rows = &rows[..too_large.unwrap_or(rows.len())];
         match self.nats.jetstream {
-            Some(false) => self.publish(&client, rows).await,
-            _ => self.store(&client, rows).await,
+            Some(false) => self.publish(&client, rows).await?,
+            _ => self.store(&client, rows).await?,
+        }
+        match too_large {
+            None => Ok(()),
+            Some(delivered) => {
+                let why = format!("the server takes {limit} bytes in a message");
+                Err(Failure { delivered, why, after: None, is_final: true })
+            }
         }
     }
 
