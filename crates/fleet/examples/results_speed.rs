@@ -18,7 +18,7 @@ const HOSTS: u64 = 10_000;
 const LINES: u64 = 20;
 /// About 300 MB.
 const ROWS: u64 = 1_000_000;
-const AGENTS: u64 = 64;
+const AGENTS: u64 = 50;
 const PAGE: Most = Most { rows: 100, bytes: 8 << 20, looked: usize::MAX };
 const PAGES: u32 = 200;
 
