@@ -14,7 +14,7 @@ pub const TASK: Task = Task {
     help: "
 Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
-    a PostgreSQL server (postgresql), which only runs while tests do,
+    a PostgreSQL server (postgresql) and a NATS server (nats-server), which only run while tests do,
     virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs)
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
@@ -28,6 +28,7 @@ what to install and stops.",
         node()?;
         database()?;
         machines()?;
+        nats()?;
         eprintln!("set-up is complete");
         Ok(())
     },
@@ -111,6 +112,19 @@ fn offered(package: &str) -> Result<String> {
         Some(version) if version != "(none)" => Ok(version.into()),
         _ => Err(format!("the package sources of this machine do not offer {package}")),
     }
+}
+
+/// The program of the NATS server that tests start.
+pub fn nats() -> Result<&'static str> {
+    // Debian's place for it is not in everybody's PATH.
+    let programs = ["nats-server", "/usr/sbin/nats-server"];
+    let found = || programs.into_iter().find(|program| works(program, &["--version"]));
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    eprintln!("a NATS server is missing: installing nats-server");
+    install(&["nats-server"])?;
+    found().ok_or_else(|| "nats-server is still missing after installing it".into())
 }
 
 /// What a build needs.
