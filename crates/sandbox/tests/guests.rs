@@ -176,6 +176,40 @@ async fn the_processes_of_a_run_are_told_with_their_parents() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn system_calls_of_a_run_are_recorded_and_no_others() {
+    const OPEN_AT: u32 = 257;
+    const CONNECT: u32 = 42;
+    let Some(qemu) = qemu() else { return };
+    let guest = restore(&qemu).await;
+    let line = "cat /etc/no-such-file; python3 -c 'import socket; socket.socket().connect_ex((\"127.0.0.1\", 4660))'";
+    let outcome = run(&guest, Run { trace: true, ..sh(line) }).await;
+    let calls = outcome.syscalls;
+    let open =
+        calls.iter().find(|call| call.number == OPEN_AT && call.second.to_text() == "/etc/no-such-file");
+    assert_eq!(open.unwrap_or_else(|| panic!("{} calls", calls.len())).result, -2);
+    let connect =
+        calls.iter().find(|call| call.number == CONNECT && call.second.starts_with(&[2, 0])).unwrap();
+    assert_eq!(connect.second[2..8], [0x12, 0x34, 127, 0, 0, 1]);
+    assert_eq!(outcome.counts.syscalls_lost, 0);
+    // All of them belong to processes of this run.
+    let known = |pid: u32| {
+        outcome.processes.iter().any(|event| match event {
+            ProcessEvent::Executed { pid: found, .. } | ProcessEvent::Forked { pid: found, .. } => {
+                *found == pid
+            }
+            ProcessEvent::Ended { .. } => false,
+        })
+    };
+    assert!(calls.iter().all(|call| known(call.pid)));
+    let now = jiff::Timestamp::now().as_nanosecond() as i64;
+    assert!(
+        calls.iter().all(|call| (now - call.time).abs() < 120_000_000_000),
+        "times are those of the guest's clock"
+    );
+    assert!(run(&guest, sh("true")).await.syscalls.is_empty(), "not unless asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn limits_stop_what_goes_beyond_and_say_so() {
     let Some(qemu) = qemu() else { return };
     let guest = restore(&qemu).await;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use sandbox::guest::build::{Plan, build, renew_agent, requested, sum};
 use sandbox::guest::{Event, Events, Guests};
 use sandbox::machine::{Qemu, Settings};
-use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run};
+use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run, Syscall};
 
 pub const GUEST: &str = "test";
 
@@ -101,6 +101,7 @@ pub struct Outcome {
     pub exit: Option<Exit>,
     pub files: Vec<(String, Vec<u8>)>,
     pub processes: Vec<ProcessEvent>,
+    pub syscalls: Vec<Syscall>,
     pub counts: Counts,
 }
 
@@ -110,6 +111,7 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
         match event {
             Event::Started { .. } | Event::FileEnd { .. } => {}
             Event::Output { bytes, .. } => outcome.output.push_str(&bytes.to_text()),
+            Event::Syscalls(calls) => outcome.syscalls.extend(calls),
             Event::Process(event) => outcome.processes.push(event),
             Event::Exited(exit) => outcome.exit = Some(exit),
             Event::File(facts) => outcome.files.push((facts.path.to_text().into_owned(), Vec::new())),
