@@ -45,6 +45,13 @@ impl Groups {
         groups
     }
 
+    /// The groups of a machine that another process started.
+    pub fn of_orphan(name: &str) -> Self {
+        let root = Path::new(ROOT);
+        let places = [root.join(OURS), root.join("memory").join(OURS), root.join("pids").join(OURS)];
+        Self(places.iter().map(|place| place.join(name)).filter(|path| path.exists()).collect())
+    }
+
     fn add(&mut self, path: PathBuf, settings: &[(&str, u64)], processes: &[u32]) {
         let fill = || {
             fs::create_dir(&path)?;

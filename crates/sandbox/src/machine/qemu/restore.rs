@@ -34,6 +34,17 @@ pub struct Timings {
 pub async fn restore(qemu: &Qemu, spec: &Spec) -> Result<Guest> {
     let image = qemu.inner.guests.get(&spec.guest)?;
     let template = ensure(qemu, &image).await?;
+    match restore_from(qemu, spec, &image, template.clone()).await {
+        // Somebody made it anew in between.
+        Err(_) if !template.folder.join("ram").exists() => {
+            let template = ensure(qemu, &image).await?;
+            restore_from(qemu, spec, &image, template).await
+        }
+        other => other,
+    }
+}
+
+async fn restore_from(qemu: &Qemu, spec: &Spec, image: &Image, template: Template) -> Result<Guest> {
     let inner = &*qemu.inner;
     let start = Instant::now();
     let mut timings = Timings::default();
