@@ -330,6 +330,20 @@ async fn a_guest_can_boot_without_a_template() {
     assert_eq!(guest.ended().await, End::PoweredOff);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_that_is_closed_to_others_serves_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(qemu) = qemu() else { return };
+    qemu.template(GUEST).await.unwrap();
+    // The machine's folder lies where only root may enter.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink(qemu.guests().folder(), dir.path().join("guests")).unwrap();
+    let closed = Qemu::open(dir.path(), &sandbox::machine::Settings::default()).unwrap();
+    let guest = closed.restore(&Spec::new(GUEST)).await.unwrap();
+    assert_eq!(run(&guest, sh("echo works")).await.output, "works\n");
+}
+
 /// Not a test of its own: the process that the next one kills.
 #[tokio::test(flavor = "multi_thread")]
 async fn host_that_is_killed() {

@@ -70,6 +70,7 @@ struct Inner {
     accelerator: Accelerator,
     version: String,
     account: Option<jail::Account>,
+    is_hidden: bool,
     _lock: Lock,
 }
 
@@ -89,11 +90,23 @@ impl Qemu {
         let lock = Lock::take(&machines.join(".lock"))?;
         orphans::end_all(&machines)?;
         let account = jail::account(&settings.user)?;
-        if let Some(account) = &account {
-            jail::check_reachable(account, &machines)?;
+        let reach = account.as_ref().map_or(Ok(()), |account| jail::check_reachable(account, &machines));
+        let is_hidden = reach.is_err() && jail::can_mount();
+        if !is_hidden {
+            reach?;
         }
         let accelerator = settings.accelerator.settle()?;
-        Ok(Self { inner: Arc::new(Inner { guests, machines, accelerator, version, account, _lock: lock }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                guests,
+                machines,
+                accelerator,
+                version,
+                account,
+                is_hidden,
+                _lock: lock,
+            }),
+        })
     }
 
     pub fn guests(&self) -> &Guests {

@@ -66,7 +66,12 @@ impl Process {
     pub async fn start(inner: &Inner, folder: PathBuf, order: &Order<'_>) -> Result<Self> {
         let arguments =
             arguments(inner.accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
-        let view = jail::View { image: &order.image.folder, template: order.template, own: &folder };
+        let view = jail::View {
+            image: &order.image.folder,
+            template: order.template,
+            own: &folder,
+            is_hidden: inner.is_hidden,
+        };
         let call = jail::command(&view, inner.account.as_ref(), inner.accelerator, &arguments);
         let mut folder = RemovedUnlessTaken(Some(folder));
         let mut child = jail::spawn(call)?;
