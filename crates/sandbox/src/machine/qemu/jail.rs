@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -102,21 +101,32 @@ fn mount_point(places: &[&Path]) -> &'static str {
 
 impl View<'_> {
     /// The call's beginning, and where the folders are for what follows.
-    fn enter(&self, account: Option<&Account>) -> (Command, [PathBuf; 3]) {
+    fn enter(&self, account: Option<&Account>, accelerator: Accelerator) -> (Command, [PathBuf; 3]) {
         let places = [self.image, self.template.unwrap_or(self.own), self.own];
         let Some(account) = account else { return (Command::new("prlimit"), places.map(Path::to_path_buf)) };
-        if !self.is_hidden {
-            let mut call = Command::new("prlimit");
-            call.uid(account.uid).gid(account.gid);
-            return (call, places.map(Path::to_path_buf));
+        let (mut call, inside) = if self.is_hidden {
+            let point = mount_point(&places);
+            let mut call = Command::new("unshare");
+            call.args(["--mount", "--propagation", "private", "--", "sh", "-c", MOUNTS, "sh", point])
+                .args(places);
+            call.arg("setpriv");
+            (call, ["guest", "template", "vm"].map(|name| Path::new(point).join(name)))
+        } else {
+            (Command::new("setpriv"), places.map(Path::to_path_buf))
+        };
+        call.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
+        match accelerator {
+            // The device is for members of its group.
+            Accelerator::Kvm => {
+                let group = fs::metadata("/dev/kvm").map_or(account.gid, |about| about.gid());
+                call.arg(format!("--groups={group}"));
+            }
+            Accelerator::Tcg => {
+                call.arg("--clear-groups");
+            }
         }
-        let point = mount_point(&places);
-        let mut call = Command::new("unshare");
-        call.args(["--mount", "--propagation", "private", "--", "sh", "-c", MOUNTS, "sh", point])
-            .args(places);
-        call.arg("setpriv").arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
-        call.args(["--clear-groups", "--", "prlimit"]);
-        (call, ["guest", "template", "vm"].map(|name| Path::new(point).join(name)))
+        call.args(["--", "prlimit"]);
+        (call, inside)
     }
 }
 
@@ -127,7 +137,7 @@ pub fn command(
     accelerator: Accelerator,
     arguments: &[String],
 ) -> Command {
-    let (mut call, [image, template, own]) = view.enter(account);
+    let (mut call, [image, template, own]) = view.enter(account, accelerator);
     call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={FILE_BYTES}"));
     call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
     call.args([
