@@ -12,7 +12,7 @@ mod template;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use guest::Guest;
 pub use restore::Timings;
@@ -67,11 +67,29 @@ struct Inner {
     guests: Guests,
     /// One folder for each machine that runs.
     machines: PathBuf,
-    accelerator: Accelerator,
+    accelerator: Mutex<Accelerator>,
+    /// Whether emulation may take the place of hardware that turns out not to work.
+    may_fall_back: bool,
     version: String,
     account: Option<jail::Account>,
     is_hidden: bool,
     _lock: Lock,
+}
+
+impl Inner {
+    fn accelerator(&self) -> Accelerator {
+        *self.accelerator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives hardware up for the life of this process. False when that is not allowed, or done already.
+    fn fall_back(&self) -> bool {
+        let mut accelerator = self.accelerator.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = self.may_fall_back && *accelerator == Accelerator::Kvm;
+        if is_news {
+            *accelerator = Accelerator::Tcg;
+        }
+        is_news
+    }
 }
 
 impl Qemu {
@@ -95,12 +113,14 @@ impl Qemu {
         if !is_hidden {
             reach?;
         }
-        let accelerator = settings.accelerator.settle()?;
+        let accelerator = Mutex::new(settings.accelerator.settle()?);
+        let may_fall_back = settings.accelerator == Choice::Auto;
         Ok(Self {
             inner: Arc::new(Inner {
                 guests,
                 machines,
                 accelerator,
+                may_fall_back,
                 version,
                 account,
                 is_hidden,
@@ -114,7 +134,7 @@ impl Qemu {
     }
 
     pub fn accelerator(&self) -> Accelerator {
-        self.inner.accelerator
+        self.inner.accelerator()
     }
 
     /// Such as `QEMU emulator version 7.2.22 (Debian …)`.

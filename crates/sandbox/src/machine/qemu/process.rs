@@ -64,15 +64,15 @@ impl Process {
 
     /// Starts QEMU in a folder that holds its disk already, and waits until its monitor answers.
     pub async fn start(inner: &Inner, folder: PathBuf, order: &Order<'_>) -> Result<Self> {
-        let arguments =
-            arguments(inner.accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
+        let accelerator = inner.accelerator();
+        let arguments = arguments(accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
         let view = jail::View {
             image: &order.image.folder,
             template: order.template,
             own: &folder,
             is_hidden: inner.is_hidden,
         };
-        let call = jail::command(&view, inner.account.as_ref(), inner.accelerator, &arguments);
+        let call = jail::command(&view, inner.account.as_ref(), accelerator, &arguments);
         let mut folder = RemovedUnlessTaken(Some(folder));
         let mut child = jail::spawn(call)?;
         let pid = child.id();

@@ -56,12 +56,8 @@ async fn restore_from(qemu: &Qemu, spec: &Spec, image: &Image, template: Templat
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
-    let order = Order {
-        image: &image,
-        template: Some(&template.folder),
-        purpose: Use::Restore,
-        capture: spec.capture,
-    };
+    let order =
+        Order { image, template: Some(&template.folder), purpose: Use::Restore, capture: spec.capture };
     let process = Process::start(inner, folder, &order).await?;
     timings.process = start.elapsed();
     load(&process, &template).await?;
