@@ -72,7 +72,7 @@ impl Drop for Groups {
     fn drop(&mut self) {
         for path in &self.0 {
             // Processes that were killed a moment ago may still count.
-            for _ in 0..50 {
+            for _ in 0..400 {
                 match fs::remove_dir(path) {
                     Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
                         std::thread::sleep(std::time::Duration::from_millis(5));
