@@ -82,21 +82,7 @@ pub fn command(
     accelerator: Accelerator,
     arguments: &[String],
 ) -> Command {
-    let mut call = Command::new("prlimit");
-    call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={FILE_BYTES}"));
-    call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
-    call.args([
-        "--ro-bind",
-        "/usr",
-        "/usr",
-        "--symlink",
-        "usr/lib",
-        "/lib",
-        "--symlink",
-        "usr/lib64",
-        "/lib64",
-    ]);
-    call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
+    let mut call = confined(account, FILE_BYTES);
     if accelerator == Accelerator::Kvm {
         call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
     }
@@ -113,6 +99,27 @@ pub fn command(
     }
     bind("--bind", view.own.to_path_buf(), OWN.into());
     call.arg(PROGRAM).args(arguments);
+    call
+}
+
+/// The beginning of a call: limits, namespaces, the system's programs and libraries to see. What else is seen, and what runs,
+/// follows as further arguments.
+pub fn confined(account: Option<&Account>, file_bytes: u64) -> Command {
+    let mut call = Command::new("prlimit");
+    call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={file_bytes}"));
+    call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
+    call.args([
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--symlink",
+        "usr/lib",
+        "/lib",
+        "--symlink",
+        "usr/lib64",
+        "/lib64",
+    ]);
+    call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
     call.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
     call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     if let Some(account) = account {
