@@ -188,7 +188,10 @@ async fn run_machines(
         tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
     }
     let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count));
-    scheduler::run(sandbox, Detonator::new(qemu), stop).await;
+    match Detonator::new(qemu) {
+        Ok(detonator) => scheduler::run(sandbox, detonator, stop).await,
+        Err(error) => tracing::error!(target: "sandbox", %error, "machines cannot be used"),
+    }
     watch.abort();
 }
 
