@@ -201,6 +201,7 @@ impl Analysis {
             watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
             limits: Limits { milliseconds: self.timeout() * 1000, wait_for_all: true, ..Limits::default() },
             window: 0,
+            trace: false,
             stdin: "".into(),
         }
     }
@@ -233,7 +234,11 @@ impl Analysis {
                 }
                 self.log.info(&format!("the run is over: {counts:?}"));
             }
-            Event::Process(_) | Event::Output { .. } | Event::FileData(_) | Event::FileEnd { .. } => {}
+            Event::Process(_)
+            | Event::Syscalls(_)
+            | Event::Output { .. }
+            | Event::FileData(_)
+            | Event::FileEnd { .. } => {}
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use sandbox::guest::build::{Plan, build, renew_agent, requested, sum};
 use sandbox::guest::{Event, Events, Guests};
 use sandbox::machine::{Qemu, Settings};
-use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run};
+use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run, Syscall};
 
 pub const GUEST: &str = "test";
 
@@ -21,6 +21,11 @@ pub fn data_dir() -> Option<&'static Path> {
                 eprintln!("skipped: {program} is not installed; `cargo xtask setup` does that");
                 return None;
             }
+        }
+        let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+        if !is_root && !target().join("sandbox-tests/guests").join(GUEST).exists() {
+            eprintln!("skipped: building the guest for these tests takes root's rights");
+            return None;
         }
         Some(prepare())
     })
@@ -101,6 +106,7 @@ pub struct Outcome {
     pub exit: Option<Exit>,
     pub files: Vec<(String, Vec<u8>)>,
     pub processes: Vec<ProcessEvent>,
+    pub syscalls: Vec<Syscall>,
     pub counts: Counts,
 }
 
@@ -110,6 +116,7 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
         match event {
             Event::Started { .. } | Event::FileEnd { .. } => {}
             Event::Output { bytes, .. } => outcome.output.push_str(&bytes.to_text()),
+            Event::Syscalls(calls) => outcome.syscalls.extend(calls),
             Event::Process(event) => outcome.processes.push(event),
             Event::Exited(exit) => outcome.exit = Some(exit),
             Event::File(facts) => outcome.files.push((facts.path.to_text().into_owned(), Vec::new())),
