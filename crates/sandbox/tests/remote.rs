@@ -360,7 +360,12 @@ async fn what_goes_wrong_is_an_error_and_a_report() {
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_that_answer_nonsense_are_survived_and_named() {
     let cases: [(&str, &[u8], usize, &str); 8] = [
-        ("xmlrpc", b"HTTP/1.0 501 Unsupported method ('GET')\r\nContent-Length: 0\r\n\r\n", 1, "an agent of Cuckoo 1"),
+        (
+            "xmlrpc",
+            b"HTTP/1.0 501 Unsupported method ('GET')\r\nContent-Length: 0\r\n\r\n",
+            1,
+            "an agent of Cuckoo 1",
+        ),
         ("silent", b"", 0, "it did not answer"),
         ("short", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{}", 1, "it did not answer"),
         (

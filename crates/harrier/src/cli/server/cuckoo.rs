@@ -11,7 +11,11 @@ use anyhow::{Context, bail};
 use sandbox::analysis::Detonator;
 use sandbox::machine::{self, Qemu};
 use sandbox::pool::{Machine, Pool};
+use sandbox::remote::{Configuration, Remote};
+use sandbox::result_server::{self, ResultServer};
+use sandbox::scheduler::{Analyst, Kinds, Nobody};
 use sandbox::{Access, Sandbox, Settings, processor, scheduler};
+use serve::config::ServerConfig;
 use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::DataDir;
@@ -24,6 +28,8 @@ use crate::config;
 const TOKEN: &str = "cuckoo.token";
 /// How often new guests are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Connections of guests that send results: in all, and of one guest.
+const RESULTS: Limits = Limits { handshake: Duration::from_secs(10), total: 4096, per_peer: 300 };
 
 #[derive(clap::Args)]
 #[group(id = "cuckoo")]
@@ -61,6 +67,7 @@ impl Running {
     /// Starts it, unless it is switched off.
     pub async fn start(
         args: &Args,
+        config: &ServerConfig,
         dir: &DataDir,
         db: Db,
         stop: CancellationToken,
@@ -89,15 +96,24 @@ impl Running {
             names: args.cuckoo_name.clone(),
             ..Settings::in_dir(dir.path().join("sandbox"))
         };
-        let pool = Pool::new(Vec::new());
+        let brought = Brought::read(config)?;
+        let pool = Pool::new(brought.machines.clone());
         let sandbox =
             Sandbox::open(db, settings, pool.clone()).context("the sandbox's folders cannot be used")?;
         scheduler::recover(&sandbox).await.context("the sandbox's tasks cannot be read")?;
-        let tasks = vec![
+        let results = brought.take_results(&stop).await?;
+        let mut tasks = vec![
             tokio::spawn(processor::run(sandbox.clone(), stop.clone())),
-            tokio::spawn(run_machines(sandbox.clone(), dir.path().to_owned(), args.machines, stop.clone())),
+            tokio::spawn(run_machines(
+                sandbox.clone(),
+                dir.path().to_owned(),
+                args.machines,
+                brought,
+                stop.clone(),
+            )),
             tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.cancelled_owned())),
         ];
+        tasks.extend(results);
         Ok(Some(Self { address, has_token, tasks }))
     }
 
@@ -116,6 +132,39 @@ impl Running {
         for task in self.tasks {
             let _ = task.await;
         }
+    }
+}
+
+/// The machines that the configuration names.
+struct Brought {
+    listens: Option<SocketAddr>,
+    results: Arc<ResultServer>,
+    machines: Vec<Machine>,
+    analyst: Arc<dyn Analyst>,
+}
+
+impl Brought {
+    fn read(config: &ServerConfig) -> anyhow::Result<Self> {
+        let section = config.cuckoo.clone().unwrap_or_else(|| serde_json::json!({}));
+        let configuration = Configuration::read(section)
+            .map_err(|why| anyhow::anyhow!("the configuration's Cuckoo: {why}"))?;
+        let mut limits = result_server::Limits::default();
+        limits.file = configuration.upload_max_size.unwrap_or(limits.file);
+        let results = ResultServer::new(limits);
+        let machines = configuration.machines.iter();
+        let machines = machines.map(|machine| machine.listed(configuration.results_for(machine))).collect();
+        let listens = configuration.result_server;
+        Ok(Self { listens, results: results.clone(), machines, analyst: Remote::new(configuration, results) })
+    }
+
+    /// Takes what guests send, where the configuration says.
+    async fn take_results(&self, stop: &CancellationToken) -> anyhow::Result<Option<JoinHandle<()>>> {
+        let Some(address) = self.listens else { return Ok(None) };
+        let listener = Listener::bind(address, RESULTS).await.with_context(|| {
+            format!("cannot listen on {address}, where the configuration's Cuckoo.result_server says")
+        })?;
+        let taking = self.results.clone().serve(listener.incoming(None), stop.clone().cancelled_owned());
+        Ok(Some(tokio::spawn(taking)))
     }
 }
 
@@ -140,8 +189,10 @@ async fn run_machines(
     sandbox: Arc<Sandbox>,
     dir: std::path::PathBuf,
     machines: Option<u32>,
+    brought: Brought,
     stop: CancellationToken,
 ) {
+    let Brought { machines: brought, analyst: remote, .. } = brought;
     let place = dir.clone();
     // Whether the processor helps is found out by trying, which takes a moment.
     let opened = tokio::task::spawn_blocking(move || {
@@ -152,9 +203,9 @@ async fn run_machines(
     let qemu = match opened {
         Ok(Ok(qemu)) => qemu,
         Ok(Err(error)) => {
-            tracing::warn!(target: "sandbox", %error, "no machines: tasks wait");
+            tracing::warn!(target: "sandbox", %error, "no machines of this host: tasks for them wait");
             sandbox.pool.set_absent(&format!("there are no machines: {error}"));
-            return scheduler::run(sandbox, Arc::new(scheduler::Nobody), stop).await;
+            return scheduler::run(sandbox, Arc::new(Kinds { guests: Arc::new(Nobody), remote }), stop).await;
         }
         Err(error) => {
             tracing::error!(target: "sandbox", %error, "no machines");
@@ -164,8 +215,8 @@ async fn run_machines(
     tracing::info!(target: "sandbox", qemu = qemu.version(), accelerator = %qemu.accelerator(), "machines are run by");
     let count =
         machines.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() as u32));
-    let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), count));
-    scheduler::run(sandbox, Detonator::new(qemu), stop).await;
+    let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), count, brought));
+    scheduler::run(sandbox, Arc::new(Kinds { guests: Detonator::new(qemu), remote }), stop).await;
     watch.abort();
 }
 
@@ -180,7 +231,7 @@ fn let_machines_pass(dir: &Path) {
 }
 
 /// Guests that were built meanwhile become machines.
-async fn watch_guests(sandbox: Arc<Sandbox>, qemu: Qemu, count: u32) {
+async fn watch_guests(sandbox: Arc<Sandbox>, qemu: Qemu, count: u32, brought: Vec<Machine>) {
     loop {
         let guests = qemu.guests().clone();
         let images = tokio::task::spawn_blocking(move || guests.list()).await;
@@ -193,7 +244,7 @@ async fn watch_guests(sandbox: Arc<Sandbox>, qemu: Qemu, count: u32) {
             Err(_) => return,
         };
         let machines = names.iter().flat_map(|name| (1..=count).map(move |number| machine(name, number)));
-        if sandbox.pool.set(machines.collect()) {
+        if sandbox.pool.set(brought.iter().cloned().chain(machines).collect()) {
             sandbox.submitted.notify_one();
         }
         tokio::time::sleep(LOOK_AGAIN).await;
