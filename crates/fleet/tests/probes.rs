@@ -107,3 +107,16 @@ async fn the_description_lists_every_route_and_each_can_be_called() {
         assert_ne!(answer.body, Json::String("404 page not found\n".into()), "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn logging_in_elsewhere_says_that_it_is_not_built() {
+    let server = Server::start().await;
+    let anonymous = server.anonymous();
+    let answer = anonymous.send(Method::GET, "/api/v1/fleet/sso", None).await.ok();
+    assert_eq!(answer["settings"]["sso_enabled"], false);
+    let body = Some(json!({"relay_url": "/"}));
+    let refused = anonymous.send(Method::POST, "/api/v1/fleet/sso", body).await;
+    assert!(refused.refused(400).contains("not built"));
+    // Under the other versions the path is not known.
+    assert_eq!(anonymous.send(Method::GET, "/api/latest/fleet/sso", None).await.status, 404);
+}

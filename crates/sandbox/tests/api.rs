@@ -330,6 +330,7 @@ async fn tasks_are_scheduled_anew_deleted_and_reported_again() {
     for path in ["delete", "view", "rereport"] {
         assert_eq!(server.refused(&format!("/tasks/{path}/{task}")).await, (404, "Task not found".into()));
     }
+    assert_eq!(server.refused("/tasks/reboot/1").await, (404, "Error creating reboot task".into()));
     assert_eq!(server.refused("/tasks/view/0").await, (404, "Task not found".into()));
 }
 
@@ -390,10 +391,8 @@ async fn pictures_memory_and_packets_are_fetched() {
     assert_eq!(archive.len(), 2);
     for name in ["0002", "2", "0002.jpg"] {
         let picture = server.get(&format!("/tasks/screenshots/{task}/{name}")).await;
-        assert_eq!(
-            (&picture.headers()["content-type"], &*picture.text().await.unwrap()),
-            (&"image/jpeg".parse().unwrap(), "two")
-        );
+        assert_eq!(picture.headers()["content-type"], "image/jpeg");
+        assert_eq!(picture.text().await.unwrap(), "two", "{name}");
     }
     for name in ["0003", "..%2f..%2ftask.json", "%00"] {
         let refused = server.refused(&format!("/tasks/screenshots/{task}/{name}")).await;
@@ -465,10 +464,7 @@ async fn every_answer_has_the_headers_and_every_route_its_methods() {
     let head = call(Method::HEAD, "/cuckoo/status").await.unwrap();
     assert!(head.status() == 200 && head.headers().contains_key("content-length"));
     let options = call(Method::OPTIONS, "/tasks/list").await.unwrap();
-    assert_eq!(
-        (options.status().as_u16(), &options.headers()["allow"]),
-        (200, &"GET,HEAD,OPTIONS".parse().unwrap())
-    );
+    assert_eq!((options.status().as_u16(), &options.headers()["allow"]), (200, &"GET,HEAD".parse().unwrap()));
     let wrong = call(Method::POST, "/tasks/list").await.unwrap();
     assert_eq!((wrong.status().as_u16(), &wrong.headers()["allow"]), (405, &"GET,HEAD".parse().unwrap()));
     assert!(answer(wrong).await.1["message"].is_string());

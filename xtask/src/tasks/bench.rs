@@ -41,6 +41,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "fleet_speed", package: "fleet", kind: Kind::Example },
     Program { name: "hosts_speed", package: "fleet", kind: Kind::Example },
     Program { name: "glob_speed", package: "plugins", kind: Kind::Example },
+    Program { name: "sandbox_speed", package: "sandbox", kind: Kind::Example },
     Program { name: "parse_speed", package: "vql", kind: Kind::Example },
     Program { name: "query_speed", package: "vql", kind: Kind::Example },
     Program { name: "results_speed", package: "fleet", kind: Kind::Example },

@@ -70,9 +70,12 @@ fn clients(words: &[String]) -> Result {
         }
     };
     setup::database()?;
+    setup::machines()?;
     let postgres = Postgres::start()?;
+    let agent = guest_agent::build()?;
     let mut call = command(python, &["tests/clients/run.py"]);
     call.args(words).env("HARRIER_BIN", binary).env("HARRIER_TEST_POSTGRES", postgres.address());
+    call.env("HARRIER_GUEST_AGENT", agent);
     if let Some(modules) = setup::node()? {
         call.env("HARRIER_NODE_MODULES", modules);
     }

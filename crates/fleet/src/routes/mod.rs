@@ -23,6 +23,7 @@ mod sessions;
 mod setup;
 mod software;
 mod specs; // not listed: how requests hold lists of specs
+mod sso;
 mod targets;
 mod teams;
 mod translate;
@@ -48,6 +49,7 @@ pub const NOUNS: &[&Noun] = &[
     &sessions::NOUN,
     &setup::NOUN,
     &software::NOUN,
+    &sso::NOUN,
     &targets::NOUN,
     &teams::NOUN,
     &translate::NOUN,

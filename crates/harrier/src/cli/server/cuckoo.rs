@@ -2,18 +2,16 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sandbox::analysis::Detonator;
+use sandbox::guest::{Guests, build, find_agent_file};
 use sandbox::machine::{self, Qemu};
 use sandbox::pool::{Machine, Pool};
-use sandbox::remote::{Configuration, Remote};
-use sandbox::result_server::{self, ResultServer};
-use sandbox::scheduler::{Analyst, Kinds, Nobody};
+use sandbox::scheduler::{Kinds, Nobody};
 use sandbox::{Access, Sandbox, Settings, processor, scheduler};
 use serve::config::ServerConfig;
 use serve::listener::{Limits, Listener};
@@ -24,12 +22,16 @@ use tokio::task::JoinHandle;
 
 use crate::config;
 
+mod brought;
+
+use brought::Brought;
+
 /// The token of those who may call, in the data directory.
 const TOKEN: &str = "cuckoo.token";
+/// The guest that is built when there is none.
+const GUEST: &str = "linux";
 /// How often new guests are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// Connections of guests that send results: in all, and of one guest.
-const RESULTS: Limits = Limits { handshake: Duration::from_secs(10), total: 4096, per_peer: 300 };
 
 #[derive(clap::Args)]
 #[group(id = "cuckoo")]
@@ -47,6 +49,9 @@ pub struct Args {
     /// How many machines of each guest run at once; by default as many as there are processors.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=256))]
     machines: Option<u32>,
+    /// Build the guest `linux` from Debian's packages, in the background, when there is no guest (takes root and some minutes).
+    #[arg(long)]
+    build_guest: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -97,7 +102,8 @@ impl Running {
             ..Settings::in_dir(dir.path().join("sandbox"))
         };
         let brought = Brought::read(config)?;
-        let pool = Pool::new(brought.machines.clone());
+        // Filled once all of them are known: a task that none of them can run would be given up.
+        let pool = Pool::new(Vec::new());
         let sandbox =
             Sandbox::open(db, settings, pool.clone()).context("the sandbox's folders cannot be used")?;
         scheduler::recover(&sandbox).await.context("the sandbox's tasks cannot be read")?;
@@ -107,7 +113,7 @@ impl Running {
             tokio::spawn(run_machines(
                 sandbox.clone(),
                 dir.path().to_owned(),
-                args.machines,
+                args.into(),
                 brought,
                 stop.clone(),
             )),
@@ -135,39 +141,6 @@ impl Running {
     }
 }
 
-/// The machines that the configuration names.
-struct Brought {
-    listens: Option<SocketAddr>,
-    results: Arc<ResultServer>,
-    machines: Vec<Machine>,
-    analyst: Arc<dyn Analyst>,
-}
-
-impl Brought {
-    fn read(config: &ServerConfig) -> anyhow::Result<Self> {
-        let section = config.cuckoo.clone().unwrap_or_else(|| serde_json::json!({}));
-        let configuration = Configuration::read(section)
-            .map_err(|why| anyhow::anyhow!("the configuration's Cuckoo: {why}"))?;
-        let mut limits = result_server::Limits::default();
-        limits.file = configuration.upload_max_size.unwrap_or(limits.file);
-        let results = ResultServer::new(limits);
-        let machines = configuration.machines.iter();
-        let machines = machines.map(|machine| machine.listed(configuration.results_for(machine))).collect();
-        let listens = configuration.result_server;
-        Ok(Self { listens, results: results.clone(), machines, analyst: Remote::new(configuration, results) })
-    }
-
-    /// Takes what guests send, where the configuration says.
-    async fn take_results(&self, stop: &CancellationToken) -> anyhow::Result<Option<JoinHandle<()>>> {
-        let Some(address) = self.listens else { return Ok(None) };
-        let listener = Listener::bind(address, RESULTS).await.with_context(|| {
-            format!("cannot listen on {address}, where the configuration's Cuckoo.result_server says")
-        })?;
-        let taking = self.results.clone().serve(listener.incoming(None), stop.clone().cancelled_owned());
-        Ok(Some(tokio::spawn(taking)))
-    }
-}
-
 /// The token, made when there is none.
 fn token(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(TOKEN);
@@ -184,20 +157,36 @@ fn token(dir: &Path) -> anyhow::Result<String> {
     Ok(token)
 }
 
+/// Which machines there should be.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Of each guest.
+    count: u32,
+    build_guest: bool,
+}
+
+impl From<&Args> for Wanted {
+    fn from(args: &Args) -> Self {
+        let processors = || std::thread::available_parallelism().map_or(2, |count| count.get() as u32);
+        Self { count: args.machines.unwrap_or_else(processors), build_guest: args.build_guest }
+    }
+}
+
 /// Gives machines to tasks, once this host turns out to have any.
 async fn run_machines(
     sandbox: Arc<Sandbox>,
     dir: std::path::PathBuf,
-    machines: Option<u32>,
+    wanted: Wanted,
     brought: Brought,
     stop: CancellationToken,
 ) {
-    let Brought { machines: brought, analyst: remote, .. } = brought;
+    let (machines, remote) = (brought.machines, brought.analyst);
     let place = dir.clone();
     // Whether the processor helps is found out by trying, which takes a moment.
     let opened = tokio::task::spawn_blocking(move || {
-        let_machines_pass(&place);
-        Qemu::open(&place, &machine::Settings::default())
+        let qemu = Qemu::open(&place, &machine::Settings::default())?;
+        renew_agents(qemu.guests());
+        Ok::<_, sandbox::Error>(qemu)
     })
     .await;
     let qemu = match opened {
@@ -205,6 +194,7 @@ async fn run_machines(
         Ok(Err(error)) => {
             tracing::warn!(target: "sandbox", %error, "no machines of this host: tasks for them wait");
             sandbox.pool.set_absent(&format!("there are no machines: {error}"));
+            sandbox.pool.set(machines);
             return scheduler::run(sandbox, Arc::new(Kinds { guests: Arc::new(Nobody), remote }), stop).await;
         }
         Err(error) => {
@@ -213,21 +203,53 @@ async fn run_machines(
         }
     };
     tracing::info!(target: "sandbox", qemu = qemu.version(), accelerator = %qemu.accelerator(), "machines are run by");
-    let count =
-        machines.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() as u32));
-    let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), count, brought));
+    if wanted.build_guest {
+        let (sandbox, guests) = (sandbox.clone(), qemu.guests().clone());
+        tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
+    }
+    let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count, machines));
     scheduler::run(sandbox, Arc::new(Kinds { guests: Detonator::new(qemu), remote }), stop).await;
     watch.abort();
 }
 
-/// QEMU runs as a user without rights, who must be able to pass to its own folders; what lies beside them is for the owner
-/// alone in any case.
-fn let_machines_pass(dir: &Path) {
-    let Ok(about) = fs::metadata(dir) else { return };
-    let mode = about.permissions().mode();
-    if rustix::process::geteuid().is_root() && mode & 0o011 != 0o011 {
-        let _ = fs::set_permissions(dir, fs::Permissions::from_mode(mode | 0o011));
+/// Guests that another version of Harrier built get the agent of this one: both sides must speak alike.
+fn renew_agents(guests: &Guests) {
+    let renewed = || -> sandbox::Result<()> {
+        let agent = find_agent_file(std::env::var_os("HARRIER_GUEST_AGENT").map(Into::into))?;
+        let sum = build::sum(&agent)?;
+        for image in guests.list()? {
+            if image.manifest.files.get(build::AGENT) != Some(&sum) {
+                build::renew_agent(guests, &image.manifest.name, &agent)?;
+                tracing::info!(target: "sandbox", guest = image.manifest.name, "the guest has a new agent");
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = renewed() {
+        tracing::warn!(target: "sandbox", %error, "guests keep their agents");
     }
+}
+
+/// Makes the first guest; tasks that wait meanwhile say how far it is.
+fn build_guest(sandbox: &Sandbox, guests: &Guests) {
+    if guests.list().is_ok_and(|images| !images.is_empty()) {
+        return;
+    }
+    let agent = find_agent_file(std::env::var_os("HARRIER_GUEST_AGENT").map(Into::into));
+    let built = agent.and_then(|agent| {
+        build::build(guests, &build::Plan::new(GUEST, agent), |line| {
+            tracing::info!(target: "sandbox", guest = GUEST, "building: {line}");
+            sandbox.pool.set_absent(&format!("the guest {GUEST} is being built: {line}"));
+        })
+    });
+    match built {
+        Ok(_) => tracing::info!(target: "sandbox", guest = GUEST, "the guest is built"),
+        Err(error) => {
+            tracing::warn!(target: "sandbox", %error, "the guest could not be built: tasks wait");
+            sandbox.pool.set_absent(&format!("the guest {GUEST} could not be built: {error}"));
+        }
+    }
+    sandbox.submitted.notify_one();
 }
 
 /// Guests that were built meanwhile become machines.

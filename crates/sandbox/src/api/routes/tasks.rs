@@ -8,6 +8,7 @@ use crate::server::Sandbox;
 
 mod change;
 mod create;
+mod events;
 mod list;
 mod report;
 mod screenshots;
@@ -18,6 +19,7 @@ pub fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
         .merge(change::routes())
         .merge(create::routes())
+        .merge(events::routes())
         .merge(list::routes())
         .merge(report::routes())
         .merge(screenshots::routes())

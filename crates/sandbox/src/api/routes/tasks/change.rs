@@ -20,6 +20,7 @@ pub fn routes() -> Router<Arc<Sandbox>> {
         .route("/tasks/reschedule/{id}/{priority}", get(reschedule))
         .route("/tasks/delete/{id}", get(delete))
         .route("/tasks/rereport/{id}", get(rereport))
+        .route("/tasks/reboot/{id}", get(reboot))
 }
 
 async fn reschedule(State(sandbox): State<Arc<Sandbox>>, path: Texts) -> Result<Reply<Json>> {
@@ -69,6 +70,11 @@ async fn rereport(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Rep
         sandbox.completed.notify_one();
     }
     Ok(Reply(json!({"success": again})))
+}
+
+/// Machines keep nothing from which they could boot again: each run begins with the guest as it was built.
+async fn reboot(_: Id) -> Error {
+    Error::not_found("Error creating reboot task")
 }
 
 /// A failure of the database in the words that clients know.
