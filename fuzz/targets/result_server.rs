@@ -14,8 +14,8 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     check(bytes);
-    check(&[b"files/", bytes].concat());
-    check(&[b"logs\\", bytes].concat());
+    check(&[b"files/".as_slice(), bytes].concat());
+    check(&[b"logs\\".as_slice(), bytes].concat());
 });
 
 fn check(path: &[u8]) {
