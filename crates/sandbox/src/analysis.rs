@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::guest::Event;
 use crate::internet::{Program, Route};
 use crate::machine::{Guest, Qemu, Spec};
+use crate::pool::Machine;
 use crate::results::MEMORY;
 use crate::scheduler::{Analyst, Run};
 
@@ -25,7 +26,7 @@ mod package;
 mod record;
 mod screen;
 
-use log::Log;
+pub(crate) use log::Log;
 use package::Plan;
 use record::Recorder;
 
@@ -48,7 +49,7 @@ impl Detonator {
 }
 
 impl Analyst for Detonator {
-    fn manager(&self) -> &'static str {
+    fn manager(&self, _: &Machine) -> &'static str {
         "QEMU"
     }
 

@@ -11,6 +11,7 @@
 //! - [`scheduler`], [`processor`]: which task is next, for a machine and for processing.
 //! - [`internet`]: the network that guests are connected to, a process of its own for each.
 //! - [`pool`]: the machines, and who has them. [`machine`], [`guest`]: what runs them, and how they are built.
+//! - [`remote`], [`result_server`]: machines whose guests speak Cuckoo's own protocol, and where they send what they find.
 //! - [`processing`]: from the results of a run to its report, one module for each part.
 //! - [`samples`], [`results`]: what lies on disk, and how it is reached without trusting any name.
 //! - [`server`]: what all of them share.
@@ -40,6 +41,8 @@ pub mod machine;
 pub mod pool;
 pub mod processing;
 pub mod processor;
+pub mod remote;
+pub mod result_server;
 pub mod results;
 pub mod samples;
 pub mod scheduler;

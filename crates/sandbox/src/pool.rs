@@ -28,6 +28,19 @@ pub struct Machine {
     pub status_changed_on: Option<Stamp>,
     pub resultserver_ip: String,
     pub resultserver_port: String,
+    /// Not told to clients.
+    #[serde(skip)]
+    pub kind: Kind,
+}
+
+/// What runs a machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Harrier, from an image of its own.
+    #[default]
+    Guest,
+    /// Somebody else; its guest speaks Cuckoo's protocol.
+    Remote,
 }
 
 impl Machine {
@@ -49,6 +62,7 @@ impl Machine {
             status_changed_on: None,
             resultserver_ip: String::new(),
             resultserver_port: "2042".into(),
+            kind: Kind::default(),
         }
     }
 

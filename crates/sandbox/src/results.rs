@@ -147,9 +147,32 @@ impl Folder {
         Ok(entries)
     }
 
+    /// Makes a file in it, for writing. One that is there is an error, whatever it is.
+    pub fn create(&self, name: impl AsRef<Path>) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        Ok(File::from(self.open_as(name.as_ref(), flags, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    /// Makes one of its folders, when it is missing.
+    pub fn make_folder(&self, name: &'static str) -> io::Result<()> {
+        match rustix::fs::mkdirat(&self.dir, name, Mode::RWXU) {
+            Err(error) if error != rustix::io::Errno::EXIST => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same folder once more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { dir: self.dir.try_clone()?, path: self.path.clone() })
+    }
+
     fn open_beneath(&self, name: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+        self.open_as(name, flags, Mode::empty())
+    }
+
+    fn open_as(&self, name: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let opened = rustix::fs::openat2(&self.dir, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+        let opened = rustix::fs::openat2(&self.dir, name, flags | OFlags::CLOEXEC, mode, resolve);
         match opened {
             // A link, or a way out: not there, for those who ask.
             Err(rustix::io::Errno::LOOP | rustix::io::Errno::XDEV | rustix::io::Errno::NOTDIR) => {

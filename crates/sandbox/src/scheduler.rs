@@ -15,7 +15,7 @@ use store::sandbox::{GuestStatus, Status, Task, guest, task};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::pool::{Found, Lease, Machine};
+use crate::pool::{Found, Kind, Lease, Machine};
 use crate::results::Folder;
 use crate::server::Sandbox;
 
@@ -24,8 +24,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs one task on its machine.
 pub trait Analyst: Send + Sync + 'static {
-    /// The kind of machinery, such as `QEMU`.
-    fn manager(&self) -> &'static str;
+    /// What runs this machine, such as `QEMU`.
+    fn manager(&self, machine: &Machine) -> &'static str;
 
     /// Runs the task and leaves its results in the folder. Ends soon after `stop`. Gives what went wrong, in words for people;
     /// what there is of results is kept in any case.
@@ -36,12 +36,37 @@ pub trait Analyst: Send + Sync + 'static {
 pub struct Nobody;
 
 impl Analyst for Nobody {
-    fn manager(&self) -> &'static str {
+    fn manager(&self, _: &Machine) -> &'static str {
         "none"
     }
 
     fn analyse(&self, _: Run) -> BoxFuture<'static, Vec<String>> {
         Box::pin(async { vec!["this host has no machines".to_owned()] })
+    }
+}
+
+/// Machines of several kinds, each with its own analyst.
+pub struct Kinds {
+    pub guests: Arc<dyn Analyst>,
+    pub remote: Arc<dyn Analyst>,
+}
+
+impl Kinds {
+    fn of(&self, machine: &Machine) -> &Arc<dyn Analyst> {
+        match machine.kind {
+            Kind::Guest => &self.guests,
+            Kind::Remote => &self.remote,
+        }
+    }
+}
+
+impl Analyst for Kinds {
+    fn manager(&self, machine: &Machine) -> &'static str {
+        self.of(machine).manager(machine)
+    }
+
+    fn analyse(&self, run: Run) -> BoxFuture<'static, Vec<String>> {
+        self.of(&run.machine).analyse(run)
     }
 }
 
@@ -141,7 +166,7 @@ async fn begin(
     lease: Lease,
     task: Task,
 ) -> DbResult<()> {
-    let (id, manager) = (task.id, analyst.manager());
+    let (id, manager) = (task.id, analyst.manager(&lease.machine));
     let (name, label) = (lease.machine.name.clone(), lease.machine.label.clone());
     let take = move |tx: &mut Tx<'_>| -> DbResult<bool> {
         let taken = task::take(tx, id)?;

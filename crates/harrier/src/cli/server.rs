@@ -112,7 +112,7 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
         Arc::new(move |peer| revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint)));
     let incoming: Incoming = listener.incoming(tls::server_config(&loaded.config.credentials(), is_revoked)?);
     let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, db.clone(), stop.clone()).await?;
-    let cuckoo = cuckoo::Running::start(&args.cuckoo, &dir, db, stop.clone()).await?;
+    let cuckoo = cuckoo::Running::start(&args.cuckoo, &loaded.config, &dir, db, stop.clone()).await?;
     database::announce(&location, &dir, named.as_ref())?;
     announce(&loaded, &dir, api, fleet.as_ref(), cuckoo.as_ref())?;
     let certificates = vec![dir.path().join("fleet-cert.pem")];

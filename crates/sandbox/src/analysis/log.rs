@@ -13,21 +13,29 @@ use crate::results::Folder;
 const MAX_GUEST_LINES: usize = 10_000;
 
 pub struct Log {
-    analysis: File,
+    /// `None` where the guest writes it itself.
+    analysis: Option<File>,
     host: File,
     guest_lines: usize,
 }
 
 impl Log {
     pub fn open(folder: &Folder) -> io::Result<Self> {
-        let open = |name: &str| {
-            OpenOptions::new().append(true).create_new(true).mode(0o600).open(folder.path().join(name))
-        };
-        Ok(Self { analysis: open("analysis.log")?, host: open("cuckoo.log")?, guest_lines: 0 })
+        let analysis = Some(open(folder, "analysis.log")?);
+        Ok(Self { analysis, ..Self::of_host(folder)? })
+    }
+
+    /// `cuckoo.log` alone: the other one is the guest's.
+    pub fn of_host(folder: &Folder) -> io::Result<Self> {
+        Ok(Self { analysis: None, host: open(folder, "cuckoo.log")?, guest_lines: 0 })
     }
 
     pub fn info(&mut self, text: &str) {
         self.line("INFO", text);
+    }
+
+    pub fn warning(&mut self, text: &str) {
+        self.line("WARNING", text);
     }
 
     pub fn error(&mut self, text: &str) {
@@ -37,7 +45,7 @@ impl Log {
     fn line(&mut self, level: &str, text: &str) {
         let text = text.replace('\n', " ");
         let line = format!("{} [analysis] {level}: {text}\n", Stamp::now());
-        for file in [&mut self.analysis, &mut self.host] {
+        for file in self.analysis.iter_mut().chain([&mut self.host]) {
             if let Err(error) = file.write_all(line.as_bytes()) {
                 tracing::warn!(target: "sandbox", %error, "a line of a log was not written");
             }
@@ -46,10 +54,16 @@ impl Log {
 
     /// What the agent in the guest had to say.
     pub fn guest(&mut self, text: &str) {
-        if self.guest_lines < MAX_GUEST_LINES {
+        if let Some(analysis) = &mut self.analysis
+            && self.guest_lines < MAX_GUEST_LINES
+        {
             self.guest_lines += 1;
             let text = shown(text.as_bytes()).replace('\n', " ");
-            let _ = writeln!(self.analysis, "{} [agent] INFO: {text}", Stamp::now());
+            let _ = writeln!(analysis, "{} [agent] INFO: {text}", Stamp::now());
         }
     }
+}
+
+fn open(folder: &Folder, name: &str) -> io::Result<File> {
+    OpenOptions::new().append(true).create_new(true).mode(0o600).open(folder.path().join(name))
 }

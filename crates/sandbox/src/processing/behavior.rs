@@ -1,9 +1,11 @@
 //! `behavior`: what processes did (the report reference, section 4).
 //!
-//! The run writes one JSON object a line into `logs/behavior.jsonl`, see [`Event`]; this reads it back. Processes are known
-//! by their id and when they began, since ids are used again.
+//! The run writes one JSON object a line into `logs/behavior.jsonl`, see [`Event`]; this reads it back. What monitors of
+//! Cuckoo's own guests logged (`logs/<pid>.bson`, `logs/all.stap`) becomes the same events. Processes are known by their id and
+//! when they began, since ids are used again.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Module};
 
+pub mod bson;
+pub mod monitor;
+pub mod stap;
 mod summary;
 mod tree;
 
@@ -67,11 +72,21 @@ pub struct Call {
     /// The name of the error, such as `ENOENT`; empty after success.
     #[serde(default)]
     pub errno: String,
+    /// Whether it failed without such a name.
+    #[serde(default)]
+    pub failed: bool,
+    /// Windows' words for why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nt_status: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stacktrace: Vec<String>,
 }
 
 impl Call {
     fn succeeded(&self) -> bool {
-        self.errno.is_empty()
+        self.errno.is_empty() && !self.failed
     }
 
     fn text(&self, argument: &str) -> Option<&str> {
@@ -83,7 +98,7 @@ impl Call {
         if !self.errno.is_empty() {
             flags.insert("errno".into(), self.errno.clone().into());
         }
-        json!({
+        let mut call = json!({
             "category": self.category,
             "api": self.api,
             "status": i32::from(self.succeeded()),
@@ -92,8 +107,14 @@ impl Call {
             "flags": flags,
             "tid": self.tid,
             "time": self.time,
-            "stacktrace": [],
-        })
+            "stacktrace": self.stacktrace,
+        });
+        for (key, number) in [("last_error", self.last_error), ("nt_status", self.nt_status)] {
+            if let Some(number) = number {
+                call[key] = number.into();
+            }
+        }
+        call
     }
 }
 
@@ -120,20 +141,11 @@ struct Behavior {
 }
 
 fn of(case: &Case<'_>) -> io::Result<Json> {
-    let Some(file) = case.folder.find(EVENTS)? else { return Ok(Behavior::default().report()) };
     let mut behavior = Behavior::default();
-    let mut lines = BufReader::new(file.take(MAX_EVENTS));
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        match serde_json::from_slice(&line) {
-            Ok(event) => behavior.add(event),
-            Err(_) => behavior.cut += 1,
-        }
+    if let Some(file) = case.folder.find(EVENTS)? {
+        behavior.read_events(file)?;
     }
+    behavior.read_logs(case)?;
     let mut report = behavior.report();
     if case.task.options.as_deref().is_some_and(|options| options.split(',').any(|one| one == "json.calls=0"))
     {
@@ -145,6 +157,47 @@ fn of(case: &Case<'_>) -> io::Result<Json> {
 }
 
 impl Behavior {
+    fn read_events(&mut self, file: File) -> io::Result<()> {
+        let mut lines = BufReader::new(file.take(MAX_EVENTS));
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+                return Ok(());
+            }
+            match serde_json::from_slice(&line) {
+                Ok(event) => self.add(event),
+                Err(_) => self.cut += 1,
+            }
+        }
+    }
+
+    /// What the monitors of Cuckoo's guests logged: all together as much as events of our own.
+    fn read_logs(&mut self, case: &Case<'_>) -> io::Result<()> {
+        let (mut left, mut has_any) = (MAX_EVENTS, false);
+        for entry in case.folder.entries("logs")? {
+            let name = entry.name.to_string_lossy();
+            let pid = name.strip_suffix(".bson").and_then(|pid| pid.parse().ok());
+            if pid.is_none() && name != "all.stap" {
+                continue;
+            }
+            let Some(file) = case.folder.find(format!("logs/{name}"))? else { continue };
+            let log = BufReader::new(file.take(left));
+            let mut log = Counted { log, read: 0 };
+            match pid {
+                Some(pid) => monitor::read(pid, &mut log, &mut |event| self.add(event))?,
+                None => stap::read(BufReader::new(&mut log), &mut |event| self.add(event))?,
+            }
+            (left, has_any) = (left.saturating_sub(log.read), true);
+        }
+        // Each log is of one process: parents have to stand before their children.
+        if has_any {
+            self.processes.sort_by(|one, other| one.first_seen.total_cmp(&other.first_seen));
+            self.current.clear();
+        }
+        Ok(())
+    }
+
     fn add(&mut self, event: Event) {
         match event {
             Event::Process { time, pid, ppid, name, path, command_line } => {
@@ -170,6 +223,9 @@ impl Behavior {
         // The same process with another program.
         if let Some(known) = self.current.get(&process.pid).and_then(|at| self.processes.get_mut(*at)) {
             (known.name, known.path, known.command_line) = (process.name, process.path, process.command_line);
+            if known.ppid == 0 {
+                known.ppid = process.ppid;
+            }
             return;
         }
         if self.processes.len() < MAX_PROCESSES {
@@ -207,6 +263,20 @@ impl Behavior {
             report["calls_cut"] = cut.into();
         }
         report
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    log: R,
+    read: u64,
+}
+
+impl<R: io::Read> io::Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.log.read(buffer)?;
+        self.read += read as u64;
+        Ok(read)
     }
 }
 

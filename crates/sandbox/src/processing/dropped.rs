@@ -22,6 +22,9 @@ struct Origin {
     filepath: Option<String>,
     #[serde(default)]
     pids: Vec<u32>,
+    /// Whether there was more of it.
+    #[serde(default)]
+    cut: bool,
 }
 
 fn of(case: &Case<'_>) -> io::Result<Json> {
@@ -36,6 +39,9 @@ fn of(case: &Case<'_>) -> io::Result<Json> {
             let origin = origins.get(&member);
             object["filepath"] = json!(origin.and_then(|origin| origin.filepath.as_ref()));
             object["pids"] = json!(origin.map(|origin| origin.pids.clone()).unwrap_or_default());
+            if origin.is_some_and(|origin| origin.cut) {
+                object["cut"] = json!(true);
+            }
             dropped.push(object);
         }
     }

@@ -22,7 +22,7 @@ impl Scripted {
 }
 
 impl Analyst for Scripted {
-    fn manager(&self) -> &'static str {
+    fn manager(&self, _: &Machine) -> &'static str {
         "Scripted"
     }
 

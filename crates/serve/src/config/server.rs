@@ -175,6 +175,8 @@ section! {
         security: Option<Security>,
         #[serde(rename = "Events")] events: Option<Events>,
         #[serde(rename = "Fleet")] fleet: Option<Fleet>,
+        /// Machines that the owner brings to the sandbox, which reads it itself. Ours.
+        #[serde(rename = "Cuckoo")] cuckoo: Option<Value>,
     }
 }
 
@@ -249,6 +251,7 @@ impl ServerConfig {
             security: None,
             events: None,
             fleet: None,
+            cuckoo: None,
         })
     }
 

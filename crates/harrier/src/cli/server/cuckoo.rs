@@ -11,7 +11,9 @@ use sandbox::analysis::Detonator;
 use sandbox::guest::{Guests, build, find_agent_file};
 use sandbox::machine::{self, Qemu};
 use sandbox::pool::{Machine, Pool};
+use sandbox::scheduler::{Kinds, Nobody};
 use sandbox::{Access, Sandbox, Settings, processor, scheduler};
+use serve::config::ServerConfig;
 use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::DataDir;
@@ -19,6 +21,10 @@ use store::db::Db;
 use tokio::task::JoinHandle;
 
 use crate::config;
+
+mod brought;
+
+use brought::Brought;
 
 /// The token of those who may call, in the data directory.
 const TOKEN: &str = "cuckoo.token";
@@ -66,6 +72,7 @@ impl Running {
     /// Starts it, unless it is switched off.
     pub async fn start(
         args: &Args,
+        config: &ServerConfig,
         dir: &DataDir,
         db: Db,
         stop: CancellationToken,
@@ -94,15 +101,25 @@ impl Running {
             names: args.cuckoo_name.clone(),
             ..Settings::in_dir(dir.path().join("sandbox"))
         };
+        let brought = Brought::read(config)?;
+        // Filled once all of them are known: a task that none of them can run would be given up.
         let pool = Pool::new(Vec::new());
         let sandbox =
             Sandbox::open(db, settings, pool.clone()).context("the sandbox's folders cannot be used")?;
         scheduler::recover(&sandbox).await.context("the sandbox's tasks cannot be read")?;
-        let tasks = vec![
+        let results = brought.take_results(&stop).await?;
+        let mut tasks = vec![
             tokio::spawn(processor::run(sandbox.clone(), stop.clone())),
-            tokio::spawn(run_machines(sandbox.clone(), dir.path().to_owned(), args.into(), stop.clone())),
+            tokio::spawn(run_machines(
+                sandbox.clone(),
+                dir.path().to_owned(),
+                args.into(),
+                brought,
+                stop.clone(),
+            )),
             tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.cancelled_owned())),
         ];
+        tasks.extend(results);
         Ok(Some(Self { address, has_token, tasks }))
     }
 
@@ -160,8 +177,10 @@ async fn run_machines(
     sandbox: Arc<Sandbox>,
     dir: std::path::PathBuf,
     wanted: Wanted,
+    brought: Brought,
     stop: CancellationToken,
 ) {
+    let (machines, remote) = (brought.machines, brought.analyst);
     let place = dir.clone();
     // Whether the processor helps is found out by trying, which takes a moment.
     let opened = tokio::task::spawn_blocking(move || {
@@ -173,9 +192,10 @@ async fn run_machines(
     let qemu = match opened {
         Ok(Ok(qemu)) => qemu,
         Ok(Err(error)) => {
-            tracing::warn!(target: "sandbox", %error, "no machines: tasks wait");
+            tracing::warn!(target: "sandbox", %error, "no machines of this host: tasks for them wait");
             sandbox.pool.set_absent(&format!("there are no machines: {error}"));
-            return scheduler::run(sandbox, Arc::new(scheduler::Nobody), stop).await;
+            sandbox.pool.set(machines);
+            return scheduler::run(sandbox, Arc::new(Kinds { guests: Arc::new(Nobody), remote }), stop).await;
         }
         Err(error) => {
             tracing::error!(target: "sandbox", %error, "no machines");
@@ -187,9 +207,9 @@ async fn run_machines(
         let (sandbox, guests) = (sandbox.clone(), qemu.guests().clone());
         tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
     }
-    let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count));
+    let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count, machines));
     match Detonator::new(qemu) {
-        Ok(detonator) => scheduler::run(sandbox, detonator, stop).await,
+        Ok(guests) => scheduler::run(sandbox, Arc::new(Kinds { guests, remote }), stop).await,
         Err(error) => tracing::error!(target: "sandbox", %error, "machines cannot be used"),
     }
     watch.abort();
@@ -236,7 +256,7 @@ fn build_guest(sandbox: &Sandbox, guests: &Guests) {
 }
 
 /// Guests that were built meanwhile become machines.
-async fn watch_guests(sandbox: Arc<Sandbox>, qemu: Qemu, count: u32) {
+async fn watch_guests(sandbox: Arc<Sandbox>, qemu: Qemu, count: u32, brought: Vec<Machine>) {
     loop {
         let guests = qemu.guests().clone();
         let images = tokio::task::spawn_blocking(move || guests.list()).await;
@@ -249,7 +269,7 @@ async fn watch_guests(sandbox: Arc<Sandbox>, qemu: Qemu, count: u32) {
             Err(_) => return,
         };
         let machines = names.iter().flat_map(|name| (1..=count).map(move |number| machine(name, number)));
-        if sandbox.pool.set(machines.collect()) {
+        if sandbox.pool.set(brought.iter().cloned().chain(machines).collect()) {
             sandbox.submitted.notify_one();
         }
         tokio::time::sleep(LOOK_AGAIN).await;

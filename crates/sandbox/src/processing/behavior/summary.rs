@@ -6,6 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Call;
 
+mod windows;
+
 /// The most entries of one group.
 const MAX_ENTRIES: usize = 10_000;
 
@@ -27,6 +29,8 @@ enum When {
     Created,
     /// After success, when the file may be written.
     Writable,
+    /// After success, when the file was not made by it.
+    Existed,
 }
 
 const OPENS: &[&str] = &["open", "openat", "openat2", "creat"];
@@ -88,15 +92,23 @@ const RULES: &[Rule] = &[
     },
 ];
 
-const MOVES: &[&str] = &["rename", "renameat", "renameat2"];
+/// What takes two paths, and the group of such pairs.
+const PAIRS: &[(&[&str], &str)] = &[
+    (&["rename", "renameat", "renameat2", "MoveFileWithProgressW"], "file_moved"),
+    (&["CopyFileA", "CopyFileW", "CopyFileExW"], "file_copied"),
+];
+/// Windows' words for opening a file that is made when it is missing.
+const MAKES: [&str; 4] = ["FILE_CREATE", "FILE_OVERWRITE_IF", "FILE_SUPERSEDE", "FILE_OPEN_IF"];
 
 /// Only groups with entries appear; every entry once, in the order in which it came.
 pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
     let mut groups: Map<String, Json> = Map::new();
     let mut known: HashSet<(&str, String)> = HashSet::new();
     for call in calls {
-        for rule in
-            RULES.iter().filter(|rule| rule.apis.contains(&call.api.as_str()) && applies(rule.when, call))
+        for rule in RULES
+            .iter()
+            .chain(windows::RULES)
+            .filter(|rule| rule.apis.contains(&call.api.as_str()) && applies(rule.when, call))
         {
             if let Some(text) = call.text(rule.argument)
                 && known.insert((rule.group, text.to_owned()))
@@ -104,13 +116,11 @@ pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
                 push(&mut groups, rule.group, text.into());
             }
         }
-        if let (true, true, Some(from), Some(to)) = (
-            MOVES.contains(&call.api.as_str()),
-            call.succeeded(),
-            call.text("oldfilepath"),
-            call.text("newfilepath"),
-        ) {
-            push(&mut groups, "file_moved", json!([from, to]));
+        let pair = PAIRS.iter().find(|(apis, _)| apis.contains(&call.api.as_str()));
+        if let (true, Some((_, group)), Some(from), Some(to)) =
+            (call.succeeded(), pair, call.text("oldfilepath"), call.text("newfilepath"))
+        {
+            push(&mut groups, group, json!([from, to]));
         }
     }
     Json::Object(groups)
@@ -125,10 +135,20 @@ fn applies(when: When, call: &Call) -> bool {
         When::Always => true,
         When::Succeeded => call.succeeded(),
         When::Failed => !call.succeeded(),
-        When::Created => call.succeeded() && (opened_with("O_CREAT") || call.api == "creat"),
+        When::Created => call.succeeded() && (opened_with("O_CREAT") || call.api == "creat" || makes(call)),
+        When::Existed => call.succeeded() && !makes(call),
         When::Writable => {
             call.succeeded() && (opened_with("O_WRONLY") || opened_with("O_RDWR") || call.api == "creat")
         }
+    }
+}
+
+/// Whether a function of Windows made the file: it says so, or it was asked to.
+fn makes(call: &Call) -> bool {
+    let word = |flag: &str| call.flags.get(flag).and_then(Json::as_str);
+    match word("status_info") {
+        Some(done) => matches!(done, "FILE_CREATED" | "FILE_OVERWRITTEN" | "FILE_SUPERSEDED"),
+        None => word("create_disposition").is_some_and(|asked| MAKES.contains(&asked)),
     }
 }
 

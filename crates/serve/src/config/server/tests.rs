@@ -112,6 +112,14 @@ fn what_agents_log_is_kept_and_handed_on_as_told() {
 }
 
 #[test]
+fn what_is_said_of_machines_is_for_the_sandbox_to_read() {
+    let text = "Cuckoo: {result_server: '192.168.56.1:2042', machines: [{name: w10, anything: 1}]}\n";
+    let parsed = ServerConfig::parse(&format!("{SHORT}{text}")).unwrap();
+    assert!(parsed.unknown.is_empty(), "{:?}", parsed.unknown);
+    assert_eq!(parsed.config.cuckoo.unwrap()["machines"][0]["name"], "w10");
+}
+
+#[test]
 fn events_are_kept_for_ever_unless_told() {
     let events = |text: &str| {
         let parsed = ServerConfig::parse(&format!("{SHORT}{text}")).unwrap();

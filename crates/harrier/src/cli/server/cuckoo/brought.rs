@@ -1,0 +1,51 @@
+//! Machines that the owner brings: the section `Cuckoo` of the configuration.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sandbox::pool::Machine;
+use sandbox::remote::{Configuration, Remote};
+use sandbox::result_server::{self, ResultServer};
+use sandbox::scheduler::Analyst;
+use serve::config::ServerConfig;
+use serve::listener::{Limits, Listener};
+use serve::shutdown::CancellationToken;
+use tokio::task::JoinHandle;
+
+/// Connections of guests that send results: in all, and of one guest.
+const RESULTS: Limits = Limits { handshake: Duration::from_secs(10), total: 4096, per_peer: 300 };
+
+/// The machines, who runs tasks in them, and where their guests send what they find.
+pub(super) struct Brought {
+    listens: Option<SocketAddr>,
+    results: Arc<ResultServer>,
+    pub machines: Vec<Machine>,
+    pub analyst: Arc<dyn Analyst>,
+}
+
+impl Brought {
+    pub fn read(config: &ServerConfig) -> anyhow::Result<Self> {
+        let section = config.cuckoo.clone().unwrap_or_else(|| serde_json::json!({}));
+        let configuration = Configuration::read(section)
+            .map_err(|why| anyhow::anyhow!("the configuration's Cuckoo: {why}"))?;
+        let mut limits = result_server::Limits::default();
+        limits.file = configuration.upload_max_size.unwrap_or(limits.file);
+        let results = ResultServer::new(limits);
+        let machines = configuration.machines.iter();
+        let machines = machines.map(|machine| machine.listed(configuration.results_for(machine))).collect();
+        let listens = configuration.result_server;
+        Ok(Self { listens, results: results.clone(), machines, analyst: Remote::new(configuration, results) })
+    }
+
+    /// Takes what guests send, where the configuration says.
+    pub async fn take_results(&self, stop: &CancellationToken) -> anyhow::Result<Option<JoinHandle<()>>> {
+        let Some(address) = self.listens else { return Ok(None) };
+        let listener = Listener::bind(address, RESULTS).await.with_context(|| {
+            format!("cannot listen on {address}, where the configuration's Cuckoo.result_server says")
+        })?;
+        let taking = self.results.clone().serve(listener.incoming(None), stop.clone().cancelled_owned());
+        Ok(Some(tokio::spawn(taking)))
+    }
+}

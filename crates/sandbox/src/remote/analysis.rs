@@ -1,0 +1,383 @@
+//! One analysis in a machine that somebody else runs: reset, wait for the agent, upload, start, wait for its end (the sandbox
+//! reference, sections 5 and 7.2).
+//!
+//! Hitting the time limit is not a failure: analyzers that hang, and guests that a sample stopped, are what happens.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use store::sandbox::{Category, GuestStatus, guest, task};
+use tokio::time::Instant;
+
+use super::agent::Agent;
+use super::conf::{Conf, guest_name};
+use super::http::Fault;
+use super::machine::{Configuration, Machine, Platform};
+use super::package::{Facts, choose};
+use super::{analyzer, reset};
+use crate::analysis::Log;
+use crate::api::options;
+use crate::pool;
+use crate::result_server::{Registration, ResultServer};
+use crate::scheduler::{Analyst, Run};
+
+/// How often the agent is asked.
+const EVERY: Duration = Duration::from_secs(1);
+/// The largest program of which exports are read.
+const MAX_PE: u64 = 64 << 20;
+/// What consumers of reports look for, to the letter.
+const LOST: &str = "Virtual Machine /status failed. This can indicate the guest losing network connectivity";
+const NOT_STARTED: &str = "Unable to execute the initial process, analysis aborted.";
+
+/// Runs tasks in the machines of the configuration.
+pub struct Remote {
+    configuration: Configuration,
+    results: Arc<ResultServer>,
+}
+
+impl Remote {
+    pub fn new(configuration: Configuration, results: Arc<ResultServer>) -> Arc<Self> {
+        Arc::new(Self { configuration, results })
+    }
+}
+
+impl Analyst for Remote {
+    fn manager(&self, machine: &pool::Machine) -> &'static str {
+        let known = self.configuration.machines.iter().find(|known| known.name == machine.name);
+        match known.map(|known| known.kind) {
+            Some(super::Kind::Physical) => "Physical",
+            _ => "Remote",
+        }
+    }
+
+    fn analyse(&self, run: Run) -> BoxFuture<'static, Vec<String>> {
+        let known = self.configuration.machines.iter().find(|known| known.name == run.machine.name).cloned();
+        let Some(machine) = known else {
+            let text = format!("the machine {} is not in the configuration", run.machine.name);
+            return Box::pin(async move { vec![text] });
+        };
+        let (configuration, results) = (self.configuration.clone(), self.results.clone());
+        Box::pin(async move {
+            let log = match Log::of_host(&run.folder) {
+                Ok(log) => log,
+                Err(error) => return vec![format!("the log of the analysis cannot be written: {error}")],
+            };
+            let agent = Agent::new(machine.agent());
+            let analysis = Analysis { run, machine, configuration, agent, log, errors: Vec::new() };
+            analysis.whole(&results).await
+        })
+    }
+}
+
+/// One run, and what went wrong so far.
+struct Analysis {
+    run: Run,
+    machine: Machine,
+    configuration: Configuration,
+    agent: Agent,
+    log: Log,
+    errors: Vec<String>,
+}
+
+impl Analysis {
+    async fn whole(mut self, results: &Arc<ResultServer>) -> Vec<String> {
+        let registered = results.register(self.machine.ip, self.run.task.id, &self.run.folder);
+        let registration = match registered {
+            Ok(registration) => registration,
+            Err(error) => {
+                self.fail(format!("results cannot be taken: {error}"));
+                return self.errors;
+            }
+        };
+        let stop = self.run.stop.clone();
+        let done = tokio::select! {
+            done = self.attempt() => done,
+            () = stop.cancelled() => Err("the analysis was stopped: another task takes its place, or the server ends".into()),
+        };
+        if let Err(text) = done {
+            self.fail(text);
+        }
+        self.end(registration).await;
+        self.errors
+    }
+
+    async fn attempt(&mut self) -> Result<(), String> {
+        self.check_wishes()?;
+        let task = self.run.task.id;
+        let routed = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, "none")).await;
+        routed.map_err(|error| format!("the route cannot be noted: {error}"))?;
+        self.reset().await?;
+        self.set_guest(GuestStatus::Starting).await;
+        let critical = self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout);
+        let until = Instant::now() + Duration::from_secs(critical);
+        self.connect(until).await?;
+        self.run.sandbox.pool.set_status(&self.machine.name, "running");
+        tokio::time::timeout_at(until, self.upload())
+            .await
+            .unwrap_or_else(|_| Err(format!("the guest took longer than {critical} s to take its files")))?;
+        self.set_guest(GuestStatus::Running).await;
+        self.tell("running", "the analyzer runs");
+        self.watch(until).await
+    }
+
+    /// Seconds that the sample may run.
+    fn timeout(&self) -> u64 {
+        let asked = self.run.task.timeout;
+        u64::from(if asked == 0 { self.run.sandbox.settings.default_timeout } else { asked })
+    }
+
+    /// What cannot be done as asked is not done in another way: it may be a matter of safety.
+    fn check_wishes(&self) -> Result<(), String> {
+        let options = self.run.task.options.as_deref().unwrap_or_default();
+        match options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
+            None | Some("none") => Ok(()),
+            Some(other) => Err(format!(
+                "the network {other:?} is not there: the network of the machine {} is its owner's matter",
+                self.machine.name
+            )),
+        }
+    }
+
+    async fn reset(&mut self) -> Result<(), String> {
+        if !self.machine.is_reset() {
+            self.log.info(
+                "nobody resets this machine: what earlier samples left in it may show in these results",
+            );
+            return Ok(());
+        }
+        self.tell("restoring", "resetting the machine");
+        let limit = Duration::from_secs(self.machine.reset_timeout);
+        reset::run(&self.machine.reset_command, limit).await?;
+        self.log.info("the machine was reset");
+        Ok(())
+    }
+
+    /// Asks until the agent answers.
+    async fn connect(&mut self, until: Instant) -> Result<(), String> {
+        self.tell("starting", &format!("waiting for the agent at {}", self.machine.agent()));
+        let fail = |fault: &Fault, name: &str| format!("the agent of {name} cannot be used: {fault}");
+        loop {
+            let fault = match self.agent.greet().await {
+                Ok(greeting) => {
+                    self.log.info(&format!("the agent answers, version {}", greeting.version));
+                    return self
+                        .prepare(&greeting.features)
+                        .await
+                        .map_err(|fault| fail(&fault, &self.machine.name));
+                }
+                Err(fault) => fault,
+            };
+            let is_final = !matches!(fault, Fault::Unreachable(_) | Fault::Silent(_));
+            if is_final || Instant::now() + EVERY >= until {
+                return Err(fail(&fault, &self.machine.name));
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    async fn prepare(&mut self, features: &[String]) -> Result<(), Fault> {
+        if features.iter().any(|feature| feature == "pinning") {
+            match self.agent.pin().await {
+                // By us, in an earlier run without a reset since: nobody else would be answered.
+                Err(Fault::Refused { .. }) => self.log.info("the agent is pinned to this host already"),
+                pinned => pinned?,
+            }
+        }
+        // Without a reset since the last run it would be over at once.
+        if self.agent.status().await?.status.is_some() {
+            self.agent.set_status("init").await?;
+        }
+        // The first versions could not say.
+        match self.agent.system().await {
+            Ok(system) if !system.eq_ignore_ascii_case(self.machine.platform.name()) => {
+                let wanted = self.machine.platform.name();
+                self.fail(format!("the guest is {system} and not {wanted}, as its configuration says"));
+                Ok(())
+            }
+            Ok(_) | Err(Fault::Refused { .. }) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// All that the analyzer needs, and its start.
+    async fn upload(&mut self) -> Result<(), String> {
+        self.tell("uploading", "uploading the analyzer and the sample");
+        let platform = self.machine.platform;
+        let analyzer = self.configuration.analyzers.get(&platform).cloned().ok_or_else(|| {
+            format!(
+                "there is no analyzer for {0}: name a folder or a zip archive in Cuckoo.analyzers.{0}; Harrier ships none",
+                platform.name()
+            )
+        })?;
+        let incoming = self.run.sandbox.samples.folders().1.to_owned();
+        let archive = tokio::task::spawn_blocking(move || analyzer::archive(&analyzer, &incoming)).await;
+        let archive = archive.map_err(|error| error.to_string())??;
+        let told = |what: &'static str| move |fault: Fault| format!("{what}: {fault}");
+        let environ = self.agent.environ().await.map_err(told("the guest's environment is not known"))?;
+        let folder = self.folder(&environ).await?;
+        self.agent.extract(&folder, archive).await.map_err(told("the analyzer did not reach the guest"))?;
+        let conf = self.conf()?;
+        let conf = content(&conf).map_err(|error| format!("analysis.conf cannot be written: {error}"))?;
+        let stored = self.agent.store(&format!("{folder}/analysis.conf"), conf).await;
+        stored.map_err(told("analysis.conf did not reach the guest"))?;
+        if self.run.task.category != Category::Url {
+            let name = guest_name(self.run.task.file_name());
+            let place = match (platform, environ.get("TEMP")) {
+                (Platform::Windows, None) => return Err("the guest has no variable TEMP".into()),
+                (Platform::Windows, Some(temp)) => format!("{temp}\\{name}"),
+                _ => format!("/tmp/{name}"),
+            };
+            let sample = self.sample()?;
+            self.agent.store(&place, sample).await.map_err(told("the sample did not reach the guest"))?;
+        }
+        let started = self.agent.execpy(&format!("{folder}/analyzer.py"), &folder).await;
+        started.map_err(|fault| format!("{NOT_STARTED} The analyzer was not started: {fault}"))
+    }
+
+    /// A folder for the analyzer: the one that the option `analpath` names, or a new one on the system's drive.
+    async fn folder(
+        &mut self,
+        environ: &std::collections::BTreeMap<String, String>,
+    ) -> Result<String, String> {
+        let given = self.run.task.options.as_deref().unwrap_or_default();
+        let asked = options::pairs(given).find(|(name, value)| *name == "analpath" && !value.is_empty());
+        let drive = match (self.machine.platform, environ.get("SYSTEMDRIVE")) {
+            (Platform::Windows, Some(drive)) => format!("{drive}/"),
+            (Platform::Windows, None) => return Err("the guest has no variable SYSTEMDRIVE".into()),
+            _ => "/".to_owned(),
+        };
+        let made = match asked {
+            Some((_, name)) => {
+                let dir = format!("{drive}{}", name.trim_start_matches('/'));
+                self.agent.mkdir(&dir).await.map(|()| dir)
+            }
+            None => self.agent.mkdtemp(&drive).await,
+        };
+        made.map_err(|fault| format!("there is no folder for the analyzer in the guest: {fault}"))
+    }
+
+    fn sample(&self) -> Result<File, String> {
+        let sample = self.run.task.sample.as_ref().ok_or("the task has no sample")?;
+        let file = self.run.sandbox.samples.open_sample(&sample.digests.sha256);
+        let file = file.map_err(|error| format!("the sample cannot be read: {error}"))?;
+        match file.metadata() {
+            Ok(about) if about.len() == sample.digests.file_size => Ok(file),
+            _ => Err("the sample on disk is not the one that was submitted".into()),
+        }
+    }
+
+    fn conf(&mut self) -> Result<String, String> {
+        let task = &self.run.task;
+        let is_url = task.category == Category::Url;
+        let file_type = task.sample.as_ref().map_or("", |sample| sample.digests.file_type.as_str());
+        let exports = if file_type.contains("DLL") { exports(self.sample()?) } else { Vec::new() };
+        let file_name = if is_url { String::new() } else { guest_name(task.file_name()) };
+        let facts = Facts { is_url, file_type, file_name: &file_name, exports: &exports };
+        let asked = task.package.as_deref().filter(|name| !name.is_empty());
+        let package = asked.unwrap_or_else(|| choose(self.machine.platform, &facts));
+        let results = self.configuration.results_for(&self.machine);
+        let machine: Vec<(String, String)> =
+            self.machine.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        // The time of submission stands for none.
+        let clock = (task.clock != task.added_on).then_some(task.clock.0);
+        let clock = clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
+        let conf = Conf {
+            id: task.id,
+            ip: results.ip(),
+            port: results.port(),
+            category: if is_url { "url" } else { "file" },
+            target: if is_url { &task.target } else { &file_name },
+            package,
+            options: task.options.as_deref().unwrap_or_default(),
+            file_name: &file_name,
+            file_type,
+            pe_exports: &exports,
+            timeout: self.timeout(),
+            enforce_timeout: task.enforce_timeout,
+            clock: clock.unwrap_or_else(jiff::Timestamp::now),
+            machine: &machine,
+        };
+        self.log.info(&format!("the package is {package}"));
+        Ok(conf.text())
+    }
+
+    /// Asks how far the analyzer is, until it is done or its time is over.
+    async fn watch(&mut self, until: Instant) -> Result<(), String> {
+        while Instant::now() < until {
+            tokio::time::sleep(EVERY).await;
+            match self.agent.status().await {
+                Ok(status) => match status.status.as_deref() {
+                    Some("complete") => {
+                        self.log.info("the analyzer is done");
+                        return Ok(());
+                    }
+                    Some("exception") => {
+                        let why = status.description.unwrap_or_default();
+                        return Err(format!("the analyzer failed: {why}"));
+                    }
+                    _ => {}
+                },
+                Err(fault) => self.log.error(&format!("{LOST} ({fault})")),
+            }
+        }
+        self.log.info("the time is over: the analyzer did not say that it is done, and what it sent is kept");
+        Ok(())
+    }
+
+    /// The last results, and no more of them.
+    async fn end(&mut self, registration: Registration) {
+        self.set_guest(GuestStatus::Stopping).await;
+        if self.run.task.memory {
+            self.fail(format!(
+                "the memory was not written: nobody but its owner can read that of {}",
+                self.machine.name
+            ));
+        }
+        registration.settle().await;
+        let remarks = registration.end().await;
+        for text in &remarks.texts {
+            self.log.warning(text);
+        }
+        if remarks.more > 0 {
+            self.log.warning(&format!("{} more remarks on what the guest sent were left out", remarks.more));
+        }
+        // It runs on until it is reset.
+        self.run.sandbox.pool.set_status(&self.machine.name, "machete");
+        self.log.info("the analysis is over");
+    }
+
+    fn tell(&mut self, stage: &'static str, text: &str) {
+        self.log.info(text);
+        self.run.sandbox.notes.tell(self.run.task.id, stage, text);
+    }
+
+    fn fail(&mut self, text: String) {
+        self.log.error(&text);
+        self.errors.push(text);
+    }
+
+    async fn set_guest(&self, status: GuestStatus) {
+        let id = self.run.task.id;
+        if let Err(error) = self.run.sandbox.db.write(move |tx| guest::set_status(tx, id, status)).await {
+            tracing::error!(target: "sandbox", task = id, %error, "the state of a machine was not written");
+        }
+    }
+}
+
+/// A text as a file that can be sent.
+fn content(text: &str) -> std::io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    std::io::Seek::rewind(&mut file)?;
+    Ok(file)
+}
+
+/// Names of what a library exports; none when it cannot be read as one.
+fn exports(file: File) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let read = std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_PE), &mut bytes);
+    let parsed = read.ok().and_then(|_| forensics::pe::Pe::parse(bytes).ok());
+    parsed.map(|pe| pe.exports().names).unwrap_or_default()
+}
