@@ -79,7 +79,7 @@ async fn each(plan: &Plan, hosts: Vec<Host>, step: Step) -> Result<(Phase, Vec<H
                 let sent = Instant::now();
                 match step {
                     Step::Enrol => enrol(&mut client, &plan, host).await?,
-                    Step::Answer => answer(&mut client, host).await?,
+                    Step::Answer => work(&mut client, host).await?,
                 }
                 figures.add(sent.elapsed());
             }
@@ -123,8 +123,13 @@ async fn enrol(client: &mut Client, plan: &Plan, host: &mut Host) -> Result<(), 
 }
 
 /// Asks for work and answers it: an idle host has nothing left to tell.
-async fn answer(client: &mut Client, host: &Host) -> Result<(), Failure> {
+async fn work(client: &mut Client, host: &Host) -> Result<(), Failure> {
     let asked = client.post("/api/osquery/distributed/read", &json!({"node_key": host.node_key})).await?;
+    answer(client, host, &asked).await
+}
+
+/// Answers what was asked. Asking once more would not do: a query is handed out once.
+async fn answer(client: &mut Client, host: &Host, asked: &Json) -> Result<(), Failure> {
     let names: Vec<&String> =
         asked["queries"].as_object().into_iter().flat_map(|queries| queries.keys()).collect();
     let rows = |name: &str| match name.strip_prefix("fleet_detail_query_") {
@@ -184,7 +189,8 @@ async fn check_in_over_one(plan: Arc<Plan>, share: Vec<Host>, until: Instant) ->
             let text = client.send("/api/osquery/distributed/read", body.clone()).await?;
             figures.add(sent.elapsed());
             if text.len() > IDLE {
-                answer(&mut client, host).await?;
+                let asked = serde_json::from_slice(&text)?;
+                answer(&mut client, host, &asked).await?;
             }
         }
     }

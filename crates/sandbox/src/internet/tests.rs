@@ -1,1 +1,1 @@
-
+//! What frames of a guest do to its internet, and how it answers.

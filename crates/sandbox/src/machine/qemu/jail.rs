@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::PROGRAM;
 use super::arguments::{IMAGE, OWN, TEMPLATE};
+use super::{PROGRAM, orphans};
 use crate::error::{Error, Result};
 use crate::machine::Accelerator;
 
@@ -139,6 +139,7 @@ pub fn command(
 ) -> Command {
     let (mut call, [image, template, own]) = view.enter(account, accelerator);
     confine(&mut call, FILE_BYTES);
+    call.env(orphans::MARK, view.own);
     if accelerator == Accelerator::Kvm {
         call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
     }

@@ -2,6 +2,7 @@
 //! next start ends it, and removes what any of them left.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,13 @@ pub fn note(folder: &Path, pid: u32) -> Result<()> {
     fs::write(&path, serde_json::to_vec(&identity).unwrap_or_default()).map_err(Error::io("write", &path))
 }
 
-/// Ends all that were noted and still run; removes all folders of machines.
+/// What every process of a machine has in its environment, besides the folder: a server may be killed before it notes whom it
+/// started, and that process may not have learnt yet to die with it.
+pub const MARK: &str = "HARRIER_MACHINE";
+
+/// Ends all that were noted or are marked and still run; removes all folders of machines.
 pub fn end_all(machines: &Path) -> Result<()> {
+    end_marked(machines);
     for entry in fs::read_dir(machines).map_err(Error::io("list", machines))?.flatten() {
         let folder = entry.path();
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -46,6 +52,20 @@ pub fn end_all(machines: &Path) -> Result<()> {
         fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
     }
     Ok(())
+}
+
+/// Ends processes whose environment names a folder of these machines.
+fn end_marked(machines: &Path) {
+    let mark = [MARK.as_bytes(), b"=", machines.as_os_str().as_bytes(), b"/"].concat();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // Before the environment is read: should the number be given to another one meanwhile, that one began later.
+        let Some(started) = started(pid) else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|pair| pair.starts_with(&mark)) {
+            end(&Identity { pid, started, boot: boot() });
+        }
+    }
 }
 
 fn end(identity: &Identity) {
@@ -91,6 +111,18 @@ mod tests {
         end_all(machines.path()).unwrap();
         assert!(!folder.exists());
         assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_process_that_nobody_came_to_note_is_ended_by_its_mark() {
+        let machines = tempfile::tempdir().unwrap();
+        let start = |folder: &Path| Command::new("sleep").arg("1000").env(MARK, folder).spawn().unwrap();
+        let (mut own, mut other) = (start(&machines.path().join("one")), start(Path::new("/elsewhere/one")));
+        end_all(machines.path()).unwrap();
+        assert!(!own.wait().unwrap().success());
+        assert_eq!(other.try_wait().unwrap(), None);
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Logs of monitors as events, whatever they hold.
+
 use super::*;
 
 /// A document of fields that are encoded already.
