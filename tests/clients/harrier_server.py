@@ -37,6 +37,7 @@ class Server:
         self.process = None
         self.address = None
         self.fleet_url = None
+        self.cuckoo_url = None
 
     def __enter__(self):
         try:
@@ -54,6 +55,8 @@ class Server:
         command = [BINARY, "server", "--data-dir", str(self.data), "--api-listen", "127.0.0.1:0"]
         if "--fleet-listen" not in self.arguments:
             command += ["--fleet-listen", "127.0.0.1:0"]
+        if "--cuckoo-listen" not in self.arguments:
+            command += ["--cuckoo-listen", "off"]
         command += self.arguments
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -63,13 +66,13 @@ class Server:
                 raise AssertionError(f"the server did not start:\n{self.log_file.read_text()}")
             with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
                 listen = json.loads(listen_file.read_text())
-                self.address, self.fleet_url = listen["api"], listen.get("fleet")
+                self.address, self.fleet_url, self.cuckoo_url = listen["api"], listen.get("fleet"), listen.get("cuckoo")
             time.sleep(0.02)
 
     def restart(self):
         """Starts again on the same data after the process has ended."""
         (self.data / "run/listen.json").unlink(missing_ok=True)
-        self.address = self.fleet_url = None
+        self.address = self.fleet_url = self.cuckoo_url = None
         self.start()
 
     def stop(self):

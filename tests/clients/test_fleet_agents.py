@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import time
 import unittest
 
 from websockets.sync.client import connect
@@ -56,8 +57,19 @@ class Agents(unittest.TestCase):
         line = {"name": "pack/inventory/usb", "hostIdentifier": "log", "columns": {"vendor": "ACME \u2713"}, "action": "added"}
         body = {"node_key": agent.node_key, "log_type": "result", "data": [line, {"b": 2}]}
         self.assertEqual(agent.post("log", body, packed=True), {})
-        logged = (self.server.data / "logs/fleet_result.log").read_text().splitlines()
-        self.assertIn(line, [json.loads(text) for text in logged])
+        host = self.host("log")
+        stored = self.admin.ok("GET", f"hosts/{host['id']}/results")["results"]
+        self.assertEqual([row["line"] for row in stored], [{"b": 2}, line])
+        self.assertEqual(self.admin.ok("GET", f"hosts/{host['id']}/results?query=usb")["results"], stored[1:])
+        # The file follows within a moment.
+        log = self.server.data / "logs/fleet_result.log"
+        for _ in range(200):
+            logged = log.read_text().splitlines(keepends=True) if log.exists() else []
+            logged = [json.loads(text) for text in logged if text.endswith("\n")]
+            if line in logged:
+                break
+            time.sleep(0.05)
+        self.assertIn(line, logged)
         self.assertIn("unknown log type", agent.call("log", log_type="other", data=[])["error"])
         self.assertIn("error", agent.call("log", log_type="result", data="x"))
 

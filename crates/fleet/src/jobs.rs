@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const HOURS_OF_A_DAY: u64 = 24;
 /// A host that enrolled has that long to tell who it is.
 const UNANSWERED_SECONDS: i64 = 300;
-/// Blocks of a carve are kept that long.
+/// Archives are kept that long.
 const CARVE_SECONDS: i64 = 86_400;
 const DAY_SECONDS: i64 = 86_400;
 /// Hosts that are deleted in one transaction, so that others get their turn.
@@ -39,6 +39,7 @@ pub async fn hourly(fleet: &Fleet) {
     told("programs were not counted", count_software(fleet).await);
     told("what queries cost was not summed up", aggregate_queries(fleet).await);
     told("old carves were not removed", expire_carves(fleet).await);
+    told("archives were not hashed", hash_carves(fleet).await);
     told("hosts that never answered were not removed", delete_unanswered(fleet).await);
 }
 
@@ -83,7 +84,7 @@ async fn expire_carves(fleet: &Fleet) -> Result<()> {
         for id in expired {
             match std::fs::remove_dir_all(dir.join(id.to_string())) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    tracing::warn!(target: "jobs", carve = id, %error, "blocks were not removed");
+                    tracing::warn!(target: "jobs", carve = id, %error, "an archive was not removed");
                 }
                 _ => {}
             }
@@ -91,6 +92,14 @@ async fn expire_carves(fleet: &Fleet) -> Result<()> {
     });
     // A panic in there is its end alone.
     let _ = removed.await;
+    Ok(())
+}
+
+/// What a server that was killed did not come to.
+async fn hash_carves(fleet: &Fleet) -> Result<()> {
+    for id in fleet.db.read(carve::unhashed).await? {
+        crate::archive::hash(fleet, id).await;
+    }
     Ok(())
 }
 

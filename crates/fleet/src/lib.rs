@@ -8,6 +8,9 @@
 //! loadtest   simulated agents
 //! probes     health, version, numbers       openapi    the description of the API
 //! metrics    what is counted                throttle   how often passwords may be tried
+//! archive    carved files on disk
+//! forward/   where logs of agents are handed on to
+//! logged     lines of these logs as clients get them
 //! mail       mails to users
 //! jobs       what is done now and then
 //! error, reply                              what clients get
@@ -16,11 +19,14 @@
 //! The contract is the Fleet document and, for what it leaves open, the Fleet and osquery references.
 
 pub mod agent;
+mod archive;
 mod error;
+pub mod forward;
 mod gate;
 pub mod jobs;
 pub mod live;
 pub mod loadtest;
+mod logged;
 mod mail;
 mod metrics;
 mod openapi;

@@ -89,6 +89,7 @@ impl Metrics {
         let _ = writeln!(out, "harrier_live_campaigns {}", fleet.live.count());
         family(&mut out, "harrier_database_errors_total", "counter", "Requests that the database failed.");
         let _ = writeln!(out, "harrier_database_errors_total {}", database_errors());
+        fleet.forwarders.metrics(&fleet.results, &mut out);
         out
     }
 
@@ -122,11 +123,11 @@ impl Metrics {
     }
 }
 
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+pub fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 

@@ -7,15 +7,22 @@ use std::time::Duration;
 use serve::listener::Incoming;
 use store::db::Db;
 use store::fleet::{campaign, user};
+use store::result_log::ResultLog;
+use tokio::sync::Semaphore;
 
 use crate::agent::Agents;
-use crate::error::Result;
+use crate::archive::Archives;
+use crate::error::{Error, Result};
+use crate::forward::Forwarders;
 use crate::live::Live;
 use crate::live::sockjs::Sessions;
 use crate::metrics::Metrics;
 use crate::request::BodyMemory;
 use crate::settings::Settings;
 use crate::throttle::Throttles;
+
+/// Searches among what agents logged that run at a time; each may hold some megabytes.
+const SEARCHES: usize = 4;
 
 /// How often jobs that tidy up run.
 const JOBS_EVERY: Duration = Duration::from_secs(1);
@@ -30,6 +37,12 @@ pub struct Fleet {
     pub throttles: Throttles,
     pub bodies: BodyMemory,
     pub metrics: Metrics,
+    /// What agents log.
+    pub results: Arc<ResultLog>,
+    pub forwarders: Forwarders,
+    pub archives: Archives,
+    /// Searches among them that run at a time.
+    pub searches: Semaphore,
     is_set_up: AtomicBool,
 }
 
@@ -37,17 +50,25 @@ impl Fleet {
     /// A server on this database. Campaigns that another run left are ended: nobody reads their results any more.
     pub async fn open(db: Db, settings: Settings) -> Result<Arc<Self>> {
         db.write(campaign::complete_all).await?;
-        let agents = Agents::new(&settings)?;
+        let results =
+            ResultLog::open(settings.dir.join("results"), settings.results).map_err(cannot_start)?;
+        let results = Arc::new(results);
+        let forwarders =
+            Forwarders::start(&settings.destinations, &settings.dir, &results).map_err(cannot_start)?;
         let bodies = BodyMemory::new(settings.body_memory);
         Ok(Arc::new(Self {
             db,
             settings,
-            agents,
+            agents: Agents::default(),
             bodies,
             live: Live::default(),
             sockjs: Sessions::default(),
             throttles: Throttles::default(),
             metrics: Metrics::default(),
+            results,
+            forwarders,
+            archives: Archives::default(),
+            searches: Semaphore::new(SEARCHES),
             is_set_up: AtomicBool::new(false),
         }))
     }
@@ -63,6 +84,10 @@ impl Fleet {
     }
 }
 
+fn cannot_start(error: impl std::fmt::Display) -> Error {
+    Error::plain(http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+}
+
 /// Serves the API and the agents until `stop` is done.
 pub async fn serve(fleet: Arc<Fleet>, incoming: Incoming, stop: impl Future<Output = ()>) {
     let jobs = tokio::spawn(jobs(fleet.clone()));
@@ -71,6 +96,7 @@ pub async fn serve(fleet: Arc<Fleet>, incoming: Incoming, stop: impl Future<Outp
     jobs.abort();
     rare.abort();
     fleet.agents.flush(&fleet.db).await;
+    fleet.forwarders.stop().await;
 }
 
 async fn jobs(fleet: Arc<Fleet>) {

@@ -4,6 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use store::event::Retention;
+
+use crate::forward::Destination;
+
 /// Settings of the fleet server. All have defaults.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -33,6 +37,12 @@ pub struct Settings {
     pub body_memory: usize,
     /// The file of the server's certificate and its chain, which users can download.
     pub certificate: Option<PathBuf>,
+    /// How long and how much is kept of what agents log.
+    pub results: Retention,
+    /// Where that is handed on to.
+    pub destinations: Vec<Destination>,
+    /// The most bytes of one carved archive.
+    pub max_carve: i64,
     /// Name and password for `/metrics`; without them the route is not there.
     pub metrics_login: Option<(String, String)>,
 }
@@ -51,6 +61,8 @@ pub enum HostIdentifier {
 /// Where the server keeps a certificate that nobody brought.
 const CERTIFICATE: &str = "fleet-cert.pem";
 const HOUR: Duration = Duration::from_secs(3600);
+const RESULTS: Retention =
+    Retention { max_age: Some(Duration::from_secs(30 * 86_400)), max_bytes: Some(10 << 30) };
 
 impl Settings {
     /// The defaults, with files below `dir`.
@@ -66,6 +78,9 @@ impl Settings {
             live_query_rest_period: Duration::from_secs(25),
             trusted_proxies: Vec::new(),
             certificate: Some(dir.join(CERTIFICATE)),
+            results: RESULTS,
+            destinations: vec![Destination::files(dir.join("logs"))],
+            max_carve: 8 << 30,
             dir,
             max_agent_body: 64 << 20,
             max_api_body: 32 << 20,

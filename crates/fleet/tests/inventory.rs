@@ -77,7 +77,7 @@ async fn carves_are_read_block_by_block_for_a_day() {
     assert_eq!(server.admin.get("carves/9").await.refused(404), "Carve 9 was not found in the datastore");
     assert_eq!(server.admin.get("carves?expired=x").await.refused(422), "invalid expired value x");
     fleet::jobs::hourly(&server.fleet).await;
-    assert!(server.dir.path().join("carves/1/0").exists());
+    assert!(server.dir.path().join("carves/1/archive").exists());
     sql(&server, "UPDATE carves SET created_at = created_at - 86400000000").await;
     fleet::jobs::hourly(&server.fleet).await;
     assert!(!server.dir.path().join("carves/1").exists());

@@ -31,7 +31,7 @@ pub mod window;
 pub use bytes::Bytes;
 pub use message::{
     Counts, Entropy, Exit, Failure, FailureKind, FileFacts, Greeting, Limits, Network, Owner, ProcessEvent,
-    Put, Read, Reply, Request, Run, Stream, ToGuest, ToHost,
+    Put, Read, Reply, Request, Run, Stream, Syscall, ToGuest, ToHost,
 };
 
 /// The name of the virtio-serial port, as `/sys/class/virtio-ports/*/name` gives it.

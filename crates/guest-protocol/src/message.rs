@@ -115,6 +115,8 @@ pub struct Run {
     /// Below which folders files that the run made or changed are sent when it ends. What was put there before is not.
     pub watch: Vec<Bytes>,
     pub limits: Limits,
+    /// Whether system calls are recorded.
+    pub trace: bool,
     /// The first window, in bytes.
     pub window: u64,
     /// Nobody writes to it, but a shell reads from it.
@@ -131,6 +133,7 @@ impl Run {
             user: Owner::Guest,
             watch: Vec::new(),
             limits: Limits::default(),
+            trace: false,
             window: 0,
             stdin: Bytes::default(),
         }
@@ -227,6 +230,7 @@ pub enum Reply {
     /// The last of a run.
     Finished(Counts),
     Process(ProcessEvent),
+    Syscalls(Vec<Syscall>),
 }
 
 impl Reply {
@@ -278,6 +282,24 @@ pub enum ProcessEvent {
     },
 }
 
+/// A system call that returned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Syscall {
+    /// Nanoseconds since 1970 by the guest's clock.
+    pub time: i64,
+    pub pid: u32,
+    pub thread: u32,
+    /// As x86-64 numbers them, or i386 when the code was of 32 bits.
+    pub number: u32,
+    pub is_32_bit: bool,
+    pub arguments: [u64; 6],
+    pub result: i64,
+    /// The texts to which the first two arguments point, if any, up to 127 bytes. For `connect` and `bind` the second is the
+    /// address as it lies in memory.
+    pub first: Bytes,
+    pub second: Bytes,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     Code(i32),
@@ -313,8 +335,9 @@ pub struct Counts {
     /// Times the limit of processes refused a new one, and that of memory killed one.
     pub processes_refused: u64,
     pub memory_kills: u64,
-    /// Events of processes that came too fast.
+    /// Events of processes, and system calls, that came too fast.
     pub events_lost: u64,
+    pub syscalls_lost: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -37,8 +37,8 @@ pub struct Detonator {
 
 impl Detonator {
     /// The networks of guests are this binary, by its command `internet`.
-    pub fn new(qemu: Qemu) -> Result<Arc<Self>, crate::Error> {
-        Ok(Self::with_internet(qemu, Program::own()?))
+    pub fn new(qemu: Qemu) -> Arc<Self> {
+        Self::with_internet(qemu, Program::own())
     }
 
     /// The networks of guests are another program, which calls [`crate::internet::run`].
@@ -215,6 +215,7 @@ impl Analysis {
             watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
             limits: Limits { milliseconds: self.timeout() * 1000, wait_for_all: true, ..Limits::default() },
             window: 0,
+            trace: false,
             stdin: "".into(),
         }
     }
@@ -247,7 +248,11 @@ impl Analysis {
                 }
                 self.log.info(&format!("the run is over: {counts:?}"));
             }
-            Event::Process(_) | Event::Output { .. } | Event::FileData(_) | Event::FileEnd { .. } => {}
+            Event::Process(_)
+            | Event::Syscalls(_)
+            | Event::Output { .. }
+            | Event::FileData(_)
+            | Event::FileEnd { .. } => {}
         }
     }
 

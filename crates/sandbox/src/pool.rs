@@ -74,14 +74,20 @@ enum Misfit {
 /// All machines.
 pub struct Pool {
     machines: Mutex<Vec<Machine>>,
+    /// Why there is none, when there is none.
+    absent: Mutex<String>,
     /// Told when a machine is free again.
     pub freed: Notify,
 }
 
+const NONE_YET: &str = "there is no machine yet: `harrier guest build` makes one";
+
 /// What there is for a task.
 #[derive(Debug)]
 pub enum Found {
-    Lease(Lease),
+    Lease(Box<Lease>),
+    /// There is no machine at all: the reason. Guests may be built later.
+    None(String),
     /// Every machine that fits is busy: how many there are.
     Busy(usize),
     /// No machine fits: the reason.
@@ -114,7 +120,30 @@ impl Pool {
     /// These machines, numbered in their order.
     pub fn new(machines: Vec<Machine>) -> Arc<Self> {
         let numbered = machines.into_iter().zip(1..).map(|(machine, id)| Machine { id, ..machine }).collect();
-        Arc::new(Self { machines: Mutex::new(numbered), freed: Notify::new() })
+        let absent = Mutex::new(NONE_YET.to_owned());
+        Arc::new(Self { machines: Mutex::new(numbered), absent, freed: Notify::new() })
+    }
+
+    /// These machines from now on: known ones stay as they are, and one that is at work is kept until it is free. Says whether
+    /// anything changed.
+    pub fn set(&self, wanted: Vec<Machine>) -> bool {
+        let mut machines = self.machines.lock();
+        let before = machines.len();
+        machines.retain(|known| known.locked || wanted.iter().any(|machine| machine.name == known.name));
+        let mut has_changed = machines.len() != before;
+        for machine in wanted {
+            if machines.iter().all(|known| known.name != machine.name) {
+                let id = machines.iter().map(|known| known.id).max().unwrap_or(0) + 1;
+                machines.push(Machine { id, ..machine });
+                has_changed = true;
+            }
+        }
+        has_changed
+    }
+
+    /// Says why there is no machine.
+    pub fn set_absent(&self, reason: &str) {
+        reason.clone_into(&mut self.absent.lock());
     }
 
     /// All of them.
@@ -136,6 +165,9 @@ impl Pool {
     /// Takes a free machine on which the task can run: all of its wishes have to hold.
     pub fn acquire(self: &Arc<Self>, task: &Task) -> Found {
         let mut machines = self.machines.lock();
+        if machines.is_empty() {
+            return Found::None(self.absent.lock().clone());
+        }
         let fitting: Vec<usize> =
             (0..machines.len()).filter(|at| machines[*at].misfit(task).is_none()).collect();
         if fitting.is_empty() {
@@ -147,7 +179,7 @@ impl Pool {
         let machine = &mut machines[*at];
         machine.locked = true;
         machine.locked_changed_on = Some(Stamp::now());
-        Found::Lease(Lease { pool: self.clone(), machine: machine.clone() })
+        Found::Lease(Box::new(Lease { pool: self.clone(), machine: machine.clone() }))
     }
 
     /// Notes what the machinery says of a machine.
@@ -169,7 +201,7 @@ impl Pool {
 fn why_none(machines: &[Machine], task: &Task) -> String {
     let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     match machines.iter().filter_map(|machine| machine.misfit(task)).max() {
-        None => "there is no machine: build one with `harrier guest build`".to_owned(),
+        None => NONE_YET.to_owned(),
         Some(Misfit::Machine) => format!(
             "there is no machine {:?}: there are {}",
             task.machine.as_deref().unwrap_or_default(),
@@ -250,8 +282,29 @@ mod tests {
         assert!(reason(&task(None, Some("windows"), &[])).contains("platform \"windows\""));
         assert!(reason(&task(None, None, &["x64", "office"])).contains("tags x64, office"));
         let none = Pool::new(Vec::new());
+        none.set_absent("there is no QEMU");
         assert!(
-            matches!(none.acquire(&task(None, None, &[])), Found::Never(text) if text.contains("guest build"))
+            matches!(none.acquire(&task(None, None, &[])), Found::None(text) if text == "there is no QEMU")
         );
+        none.set_absent(NONE_YET);
+        assert!(
+            matches!(none.acquire(&task(None, None, &[])), Found::None(text) if text.contains("guest build"))
+        );
+    }
+
+    #[test]
+    fn machines_come_and_go_while_tasks_run() {
+        let pool = Pool::new(Vec::new());
+        let named =
+            |names: &[&str]| names.iter().map(|name| Machine::new(name, "linux", &[])).collect::<Vec<_>>();
+        assert!(pool.set(named(&["one", "two"])) && !pool.set(named(&["one", "two"])));
+        let Found::Lease(one) = pool.acquire(&task(Some("one"), None, &[])) else { panic!() };
+        // One that is at work stays until it is free.
+        assert!(pool.set(named(&["three"])));
+        let names = || pool.list().into_iter().map(|machine| (machine.id, machine.name)).collect::<Vec<_>>();
+        assert_eq!(names(), [(1, "one".to_owned()), (2, "three".to_owned())]);
+        drop(one);
+        assert!(pool.set(named(&["three"])));
+        assert_eq!(names(), [(2, "three".to_owned())]);
     }
 }

@@ -120,6 +120,12 @@ impl Receiving {
         Ok(())
     }
 
+    /// Leaves it, with nothing left on disk when this returns.
+    pub async fn give_up(self) {
+        drop(self.pieces);
+        let _ = self.done.await;
+    }
+
     /// The whole of it.
     pub async fn finish(self) -> Result<Received, Refused> {
         drop(self.pieces);

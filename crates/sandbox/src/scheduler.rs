@@ -32,6 +32,19 @@ pub trait Analyst: Send + Sync + 'static {
     fn analyse(&self, run: Run) -> BoxFuture<'static, Vec<String>>;
 }
 
+/// Runs nothing: for hosts without machines.
+pub struct Nobody;
+
+impl Analyst for Nobody {
+    fn manager(&self) -> &'static str {
+        "none"
+    }
+
+    fn analyse(&self, _: Run) -> BoxFuture<'static, Vec<String>> {
+        Box::pin(async { vec!["this host has no machines".to_owned()] })
+    }
+}
+
 /// A task that has a machine.
 pub struct Run {
     pub sandbox: Arc<Sandbox>,
@@ -88,6 +101,9 @@ async fn dispatch(
                 tracing::warn!(target: "sandbox", task = id, reason, "a task can never run");
                 sandbox.db.write(move |tx| task::give_up_waiting(tx, id, &reason)).await?;
             }
+            Found::None(reason) => {
+                reasons.insert(id, reason);
+            }
             Found::Busy(machines) => {
                 reasons.insert(id, busy(machines));
             }
@@ -95,7 +111,7 @@ async fn dispatch(
                 Some(reason) => {
                     reasons.insert(id, reason.clone());
                 }
-                None => begin(sandbox, analyst, running, stop, lease, task).await?,
+                None => begin(sandbox, analyst, running, stop, *lease, task).await?,
             },
         }
     }

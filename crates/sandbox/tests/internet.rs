@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use common::{GUEST, collect, qemu, root_sh, sh};
+use common::{GUEST, collect, internet_program, qemu, root_sh, sh};
 use sandbox::internet::event::{Entry, Event, FILE};
-use sandbox::internet::{Authority, Internet, Program, Route, Settings};
+use sandbox::internet::{Authority, Internet, Route, Settings};
 use sandbox::machine::{Guest, Qemu, Spec};
 
 /// Not a test of its own: what the tests below run in a process of its own.
@@ -16,11 +16,6 @@ use sandbox::machine::{Guest, Qemu, Spec};
 #[ignore = "it is started by other tests"]
 fn internet_process() {
     sandbox::internet::run().unwrap();
-}
-
-fn program() -> Program {
-    let arguments = ["--ignored", "--exact", "internet_process", "--nocapture"].map(Into::into).to_vec();
-    Program { path: std::env::current_exe().unwrap(), arguments }
 }
 
 /// A guest that is connected.
@@ -44,7 +39,7 @@ async fn connect_at(qemu: &Qemu, route: Route, clock: Option<jiff::Timestamp>) -
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("logs")).unwrap();
     let log = File::options().append(true).create_new(true).open(dir.path().join(FILE)).unwrap();
-    let internet = Internet::connect(qemu, &guest, &program(), &settings, log).await.unwrap();
+    let internet = Internet::connect(qemu, &guest, &internet_program(), &settings, log).await.unwrap();
     Connected { guest, internet, log: dir }
 }
 

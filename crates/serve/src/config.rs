@@ -8,8 +8,8 @@ mod yaml;
 
 pub use client::ApiClient;
 pub use server::{
-    Api, Authority as AuthoritySection, Client, Datastore, Defaults, Frontend, Gui, Logging, LoggingLevel,
-    Monitoring, Security, ServerConfig, Version,
+    Api, Authority as AuthoritySection, Client, Datastore, Defaults, Fleet, FleetResults, Frontend, Gui,
+    Logging, LoggingLevel, Monitoring, Security, ServerConfig, Version,
 };
 
 use serde::de::{DeserializeOwned, Deserializer};

@@ -27,12 +27,14 @@ mod cursor;
 mod delete;
 mod hub;
 mod keeper;
+pub mod keys;
 mod plain;
 mod queue;
 mod reader;
 mod recover;
 mod row;
 pub mod sealed;
+pub mod search;
 mod segment;
 mod shared;
 mod subscription;
@@ -40,12 +42,16 @@ mod writer;
 
 pub use cursor::{Period, Position};
 pub use delete::Removed;
+pub use queue::Extent;
 pub use reader::Reader;
 pub use row::{MAX_BATCH, MAX_ROW, Row, parse_jsonl, parse_rows};
+pub use search::{Found, Most, Search};
+pub(crate) use shared::Limits;
 pub use shared::Retention;
 pub use subscription::{Event, Subscription};
+pub use writer::MAX_WAITING;
 
-use shared::{Limits, Shared};
+use shared::Shared;
 
 /// The queue that state-changing actions are reported to.
 pub const AUDIT_QUEUE: &str = "Server.Audit.Logs";
@@ -65,7 +71,7 @@ impl EventStore {
         Self::open_with(dir, retention, Limits::default())
     }
 
-    fn open_with(dir: PathBuf, retention: Retention, limits: Limits) -> Result<Self> {
+    pub(crate) fn open_with(dir: PathBuf, retention: Retention, limits: Limits) -> Result<Self> {
         create_private_dir(&dir)?;
         let path = dir.join(".lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
@@ -79,14 +85,62 @@ impl EventStore {
 
     /// Stores rows and hands them to watchers; returns once they are on disk.
     pub fn append(&self, queue: &str, rows: Vec<Row>) -> Result<()> {
+        match self.batch(queue, rows)? {
+            Some(batch) => self.sender()?.append(batch),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores rows and hands them to watchers; tells `done`, on the writer's thread, once they are on disk. Blocks only
+    /// while [`MAX_WAITING`] batches wait.
+    pub fn append_then(
+        &self,
+        queue: &str,
+        rows: Vec<Row>,
+        done: impl FnOnce(Result<()>) + Send + 'static,
+    ) -> Result<()> {
+        match self.batch(queue, rows)? {
+            Some(batch) => self.sender()?.append_then(batch, Box::new(done)),
+            None => {
+                done(Ok(()));
+                Ok(())
+            }
+        }
+    }
+
+    fn batch(&self, queue: &str, rows: Vec<Row>) -> Result<Option<writer::Batch>> {
         let queue = self.shared.queue(queue)?;
         if let Some(line) = rows.iter().position(|row| row.contains(&b'\n') || row.len() > MAX_ROW) {
             return Err(Error::RowInvalid { line: line + 1, source: None });
         }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.sender()?.append(writer::Batch { queue, rows })
+        Ok((!rows.is_empty()).then_some(writer::Batch { queue, rows }))
+    }
+
+    /// Finds stored rows by key, period and whatever else, the newest first.
+    pub fn search(&self, queue: &str, search: &Search<'_>) -> Result<Found> {
+        search::run(&*self.shared.queue(queue)?, search)
+    }
+
+    /// Says which row of a queue is the first that somebody still needs: age is no reason to remove it. Too many bytes are.
+    pub fn hold(&self, queue: &str, number: u64) -> Result<()> {
+        self.shared.queue(queue)?.hold(number);
+        Ok(())
+    }
+
+    /// What lies in a queue from row `number` on: how many rows, and about how many bytes on disk.
+    pub fn extent(&self, queue: &str, number: u64) -> Result<Extent> {
+        Ok(self.shared.queue(queue)?.extent(number))
+    }
+
+    /// The text of the place behind the last row of a queue, for [`Position::After`]; none before the first row.
+    pub fn end(&self, queue: &str) -> Result<Option<String>> {
+        let queue = self.shared.queue(queue)?;
+        Ok(queue.cursor(queue.next() - 1))
+    }
+
+    /// The number of the first row behind a position.
+    pub fn resolve(&self, queue: &str, position: &Position) -> Result<u64> {
+        self.shared.queue(queue)?.resolve(position)
     }
 
     /// Hands rows to watchers without storing them. They have no number, and a watcher that is too slow loses them.

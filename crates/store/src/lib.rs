@@ -8,6 +8,8 @@
 //! DIR/revoked.json               certificates that lost trust [revocation]
 //! DIR/artifacts/**/*.yaml       artifact definitions         [definition]
 //! DIR/events/<queue>/…           rows of event queues         [event]
+//! DIR/results/{result,status}/… what osquery agents log      [result_log]
+//! DIR/forwarding/…               how far each destination is  [result_log]
 //! DIR/files/…                    the file store               [file_store]
 //! DIR/flows/<client>/<id>.json   one record per collection    [flow]
 //! DIR/monitoring.json            event artifacts that run    [monitoring]
@@ -36,6 +38,7 @@ pub mod hunt;
 pub mod metadata;
 pub mod monitoring;
 pub mod profile;
+pub mod result_log;
 pub mod revocation;
 pub mod rights;
 pub mod rows;

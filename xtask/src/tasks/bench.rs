@@ -43,6 +43,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "glob_speed", package: "plugins", kind: Kind::Example },
     Program { name: "parse_speed", package: "vql", kind: Kind::Example },
     Program { name: "query_speed", package: "vql", kind: Kind::Example },
+    Program { name: "results_speed", package: "fleet", kind: Kind::Example },
     Program { name: "yara_speed", package: "plugins", kind: Kind::Example },
 ];
 

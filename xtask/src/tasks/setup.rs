@@ -14,8 +14,9 @@ pub const TASK: Task = Task {
     help: "
 Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
-    a PostgreSQL server (postgresql), which only runs while tests do,
-    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs)
+    a PostgreSQL server (postgresql) and a NATS server (nats-server), which only run while tests do,
+    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs),
+    and nginx (nginx-light), behind which the sandbox is tested
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
 
@@ -28,6 +29,7 @@ what to install and stops.",
         node()?;
         database()?;
         machines()?;
+        nats()?;
         eprintln!("set-up is complete");
         Ok(())
     },
@@ -74,6 +76,7 @@ const MACHINES: &[Need] = &[
     },
     Need { what: "mmdebstrap", probe: ("mmdebstrap", &["--version"]), packages: &["mmdebstrap"] },
     Need { what: "bubblewrap", probe: ("bwrap", &["--version"]), packages: &["bubblewrap"] },
+    Need { what: "a web server", probe: ("/usr/sbin/nginx", &["-v"]), packages: &["nginx-light"] },
     Need { what: "a file system maker", probe: ("mke2fs", &["-V"]), packages: &["e2fsprogs"] },
 ];
 
@@ -111,6 +114,19 @@ fn offered(package: &str) -> Result<String> {
         Some(version) if version != "(none)" => Ok(version.into()),
         _ => Err(format!("the package sources of this machine do not offer {package}")),
     }
+}
+
+/// The program of the NATS server that tests start.
+pub fn nats() -> Result<&'static str> {
+    // Debian's place for it is not in everybody's PATH.
+    let programs = ["nats-server", "/usr/sbin/nats-server"];
+    let found = || programs.into_iter().find(|program| works(program, &["--version"]));
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    eprintln!("a NATS server is missing: installing nats-server");
+    install(&["nats-server"])?;
+    found().ok_or_else(|| "nats-server is still missing after installing it".into())
 }
 
 /// What a build needs.
@@ -203,7 +219,8 @@ fn apt(args: &[&str]) -> Result {
     if !is_root {
         call.args(args);
     }
-    run(call.env("DEBIAN_FRONTEND", "noninteractive"))
+    // Servers that are installed for tests are started by them alone.
+    run(call.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1"))
 }
 
 /// FNV-1a: tells one version of a file from another, nothing more.

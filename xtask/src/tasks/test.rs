@@ -21,6 +21,7 @@ tests of tests/clients.
             setup::compiler()?;
             setup::database()?;
             setup::machines()?;
+            setup::nats()?;
             rust(rest)
         }
         [part, rest @ ..] if part == "clients" => {
@@ -39,16 +40,18 @@ pub fn all() -> Result {
     setup::node()?;
     setup::database()?;
     setup::machines()?;
+    setup::nats()?;
     rust(&[])?;
     clients(&[])
 }
 
 fn rust(args: &[String]) -> Result {
     let postgres = Postgres::start()?;
-    let address = postgres.address();
+    let (address, nats) = (postgres.address(), setup::nats()?);
     let agent = guest_agent::build()?;
     let mut all = cargo(&["test", "--workspace"]);
-    run(all.args(args).env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_GUEST_AGENT", agent))?;
+    let all = all.args(args).env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_TEST_NATS", nats);
+    run(all.env("HARRIER_GUEST_AGENT", agent))?;
     if !args.is_empty() {
         return Ok(());
     }
@@ -67,9 +70,12 @@ fn clients(words: &[String]) -> Result {
         }
     };
     setup::database()?;
+    setup::machines()?;
     let postgres = Postgres::start()?;
+    let agent = guest_agent::build()?;
     let mut call = command(python, &["tests/clients/run.py"]);
     call.args(words).env("HARRIER_BIN", binary).env("HARRIER_TEST_POSTGRES", postgres.address());
+    call.env("HARRIER_GUEST_AGENT", agent);
     if let Some(modules) = setup::node()? {
         call.env("HARRIER_NODE_MODULES", modules);
     }

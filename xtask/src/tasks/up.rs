@@ -12,7 +12,7 @@ pub const TASK: Task = Task {
     help: "
 Sets up, builds `target/release/harrier` and runs `harrier server` in the foreground; Ctrl-C ends it.
 State is kept in target/harrier-data unless --data-dir names another folder; the first start makes the
-server's certificates and configuration there. Further arguments go to the server as they are, for example
+server's certificates and configuration there, and builds the guest in which samples run, in the background. Further arguments go to the server as they are, for example
 
   cargo xtask up --api-listen 127.0.0.1:9001",
     run: up,
@@ -30,6 +30,14 @@ fn up(args: &[String]) -> Result {
     // Only a leading `--` is ours to drop.
     let args = args.strip_prefix(&["--".to_string()][..]).unwrap_or(args);
     server.args(args);
+    // Without what machines take, all but running samples works.
+    match setup::machines() {
+        Ok(()) if !args.iter().any(|arg| arg == "--build-guest") => {
+            server.arg("--build-guest");
+        }
+        Ok(()) => {}
+        Err(error) => eprintln!("no samples can be run: {error}"),
+    }
     // The server takes our place, so that signals reach it directly.
     let error = server.exec();
     Err(format!("cannot start the server: {error}"))

@@ -1,9 +1,8 @@
 //! Files in blocks (the osquery reference, section 8). A block is on disk before it is acknowledged.
 //!
-//! Blocks lie in `DIR/carves/<id>/<block>`. An agent that heard no answer sends its last block again: the same bytes are
-//! a success, so that a lost answer does not cost the file.
+//! Blocks come in order, so they are put together as they come, in `DIR/carves/<id>/archive`. An agent that heard no answer sends
+//! its last block again: the same bytes are a success, so that a lost answer does not cost the file.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -17,12 +16,12 @@ use store::fleet::carve::{self, Carve, NewCarve};
 
 use super::node::{Node, parse};
 use super::refusal::{Answer, Refusal};
+use crate::archive;
 use crate::reply::json;
 use crate::request::read_limited;
 use crate::server::Fleet;
 
 const MAX_BLOCK: i64 = 256 << 20;
-const MAX_CARVE: i64 = 8 << 30;
 
 #[derive(Deserialize)]
 pub struct Begin {
@@ -46,7 +45,7 @@ struct Begun {
 
 pub async fn begin(State(fleet): State<Arc<Fleet>>, node: Node<Begin>) -> Answer<Response> {
     let Node { agent, body } = node;
-    check(&body)?;
+    check(&body, fleet.settings.max_carve)?;
     let host = agent.state.lock().host.clone();
     let session_id = uuid();
     let new = NewCarve {
@@ -64,7 +63,7 @@ pub async fn begin(State(fleet): State<Arc<Fleet>>, node: Node<Begin>) -> Answer
     Ok(json(StatusCode::OK, serde_json::to_vec(&begun).unwrap_or_default()))
 }
 
-fn check(body: &Begin) -> Answer<()> {
+fn check(body: &Begin, max_carve: i64) -> Answer<()> {
     let refuse = |text: &str| Err(Refusal::again(text));
     if body.carve_size <= 0 {
         return refuse("carve_size must be greater than 0");
@@ -72,7 +71,7 @@ fn check(body: &Begin) -> Answer<()> {
     if body.block_size > MAX_BLOCK {
         return refuse("block_size exceeds max");
     }
-    if body.carve_size > MAX_CARVE {
+    if body.carve_size > max_carve {
         return refuse("carve_size exceeds max");
     }
     let blocks = body.block_count.checked_mul(body.block_size).filter(|_| body.block_size > 0);
@@ -112,6 +111,8 @@ pub async fn block(State(fleet): State<Arc<Fleet>>, request: Request) -> Answer<
     let bytes = read_limited(&fleet.bodies, request, limit).await?;
     let block: Block = parse(&bytes)?;
     drop(bytes);
+    // Repeats may come while the first is being written.
+    let _turn = fleet.archives.turn(&block.session_id).await;
     let session = block.session_id.clone();
     let carve = fleet.db.read(move |tx| carve::by_session(tx, &session)).await?;
     let carve = carve.ok_or_else(|| Refusal::again("session_id not found"))?;
@@ -119,7 +120,36 @@ pub async fn block(State(fleet): State<Arc<Fleet>>, request: Request) -> Answer<
     Ok(json(StatusCode::OK, r#"{"success":true}"#))
 }
 
-async fn store_block(fleet: &Fleet, carve: Carve, block: Block) -> Answer<()> {
+async fn store_block(fleet: &Arc<Fleet>, carve: Carve, block: Block) -> Answer<()> {
+    let number = block.block_id;
+    let data = checked(&carve, &block)?;
+    if number == carve.max_block && is_stored(fleet, &carve, number, &data).await? {
+        return Ok(());
+    }
+    let expected = carve.max_block + 1;
+    let refused = || Refusal::again(format!("block_id does not match expected block ({expected}): {number}"));
+    if number != expected {
+        return Err(refused());
+    }
+    let (path, at, len) =
+        (archive::path(&fleet.settings.dir, carve.id), carve.archive_size, data.len() as i64);
+    let write = tokio::task::spawn_blocking(move || archive::put(&path, at as u64, &data)).await;
+    let written = write.unwrap_or_else(|_| Err(std::io::Error::other("the writer stopped")));
+    written.map_err(|error| Refusal::again(format!("cannot store the block: {error}")))?;
+    let (id, is_last) = (carve.id, number == carve.block_count - 1);
+    if !fleet.db.write(move |tx| carve::block_stored(tx, &carve, number, len)).await? {
+        return Err(refused());
+    }
+    if is_last {
+        let fleet = fleet.clone();
+        // The agent does not wait for it: reading some gigabytes takes longer than its patience.
+        tokio::spawn(async move { archive::hash(&fleet, id).await });
+    }
+    Ok(())
+}
+
+/// The bytes of a block that may be stored.
+fn checked(carve: &Carve, block: &Block) -> Answer<Vec<u8>> {
     let number = block.block_id;
     if block.request_id != carve.request_id {
         return Err(Refusal::again("request_id does not match"));
@@ -128,52 +158,23 @@ async fn store_block(fleet: &Fleet, carve: Carve, block: Block) -> Answer<()> {
         return Err(Refusal::again("carve has expired"));
     }
     if number < 0 || number >= carve.block_count {
-        return Err(Refusal::again(format!(
-            "block_id exceeds expected max ({}): {number}",
-            carve.block_count - 1
-        )));
+        let max = carve.block_count - 1;
+        return Err(Refusal::again(format!("block_id exceeds expected max ({max}): {number}")));
     }
     let data = BASE64_STANDARD.decode(&block.data).map_err(|_| Refusal::again("data is not base64"))?;
     if data.len() as i64 > carve.block_size {
-        return Err(Refusal::again(format!(
-            "exceeded declared block size {}: {}",
-            carve.block_size,
-            data.len()
-        )));
+        let (size, len) = (carve.block_size, data.len());
+        return Err(Refusal::again(format!("exceeded declared block size {size}: {len}")));
     }
-    let path = block_path(&fleet.settings.dir, carve.id, number);
-    if number == carve.max_block && tokio::fs::read(&path).await.is_ok_and(|stored| stored == data) {
-        return Ok(());
-    }
-    let expected = carve.max_block + 1;
-    if number != expected {
-        return Err(Refusal::again(format!("block_id does not match expected block ({expected}): {number}")));
-    }
-    let write = tokio::task::spawn_blocking(move || put(&path, &data)).await;
-    let written = write.unwrap_or_else(|_| Err(std::io::Error::other("the writer stopped")));
-    written.map_err(|error| Refusal::again(format!("cannot store the block: {error}")))?;
-    if !fleet.db.write(move |tx| carve::block_stored(tx, carve.id, number)).await? {
-        return Err(Refusal::again(format!("block_id does not match expected block ({expected}): {number}")));
-    }
-    Ok(())
+    Ok(data)
 }
 
-/// Where a block lies.
-pub fn block_path(dir: &Path, carve: u32, block: i64) -> PathBuf {
-    dir.join("carves").join(carve.to_string()).join(block.to_string())
-}
-
-/// Writes a file so that it is there whole or not at all, also after a power loss.
-fn put(path: &Path, data: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let new = path.with_extension("new");
-    let mut file = std::fs::File::create(&new)?;
-    std::io::Write::write_all(&mut file, data)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    std::fs::File::open(dir)?.sync_all()
+/// Whether the last block is this one.
+async fn is_stored(fleet: &Fleet, carve: &Carve, number: i64, data: &[u8]) -> Answer<bool> {
+    let (id, asked) = (carve.id, carve.clone());
+    let (at, len) = fleet.db.read(move |tx| carve::extent(tx, &asked, number)).await?;
+    let stored = archive::read(&fleet.settings.dir, id, at, len).await;
+    Ok(stored.is_ok_and(|stored| stored == data))
 }
 
 #[cfg(test)]
@@ -183,11 +184,12 @@ mod tests {
     fn begin(block_count: i64, block_size: i64, carve_size: i64) -> bool {
         let body =
             Begin { block_count, block_size, carve_size, carve_id: String::new(), request_id: String::new() };
-        check(&body).is_ok()
+        check(&body, 8 << 30).is_ok()
     }
 
     #[test]
     fn sizes_must_agree() {
+        assert!(begin(1 << 20, 8192, 8 << 30) && !begin((1 << 20) + 1, 8192, (8 << 30) + 1));
         assert!(begin(3, 2_000_000, 4_195_840) && begin(1, 10, 10) && begin(1, 10, 1));
         for (count, size, carve) in [
             (3, 2_000_000, 4_000_000),

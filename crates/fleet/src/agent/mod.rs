@@ -19,7 +19,6 @@ mod refusal;
 mod registry;
 mod work;
 
-pub use carve::block_path;
 pub use details::{Row, platform_family};
 pub use registry::Agents;
 

@@ -12,10 +12,9 @@ use store::db::Db;
 use store::fleet::Time;
 use store::fleet::host::{self, Host};
 
-use super::log::Logs;
+use super::log::Intake;
 use super::work::{Asked, Work, WorkCache};
 use crate::error::Result;
-use crate::settings::Settings;
 
 /// How long a check-in may stay in memory before it is written down.
 const FLUSH_EVERY: Duration = Duration::from_secs(3);
@@ -52,26 +51,28 @@ pub struct Agents {
     /// Raised by every change through the API.
     version: AtomicU64,
     flushed: Mutex<Instant>,
-    pub logs: Logs,
+    pub intake: Intake,
     /// Refused answers, by reason.
     pub refused: Mutex<HashMap<&'static str, u64>>,
     jitter: RandomState,
 }
 
-impl Agents {
-    pub fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self {
+impl Default for Agents {
+    fn default() -> Self {
+        Self {
             by_key: RwLock::default(),
             by_host: RwLock::default(),
             work: WorkCache::default(),
             version: AtomicU64::new(1),
             flushed: Mutex::new(Instant::now()),
-            logs: Logs::open(&settings.dir),
+            intake: Intake::default(),
             refused: Mutex::default(),
             jitter: RandomState::new(),
-        })
+        }
     }
+}
 
+impl Agents {
     /// Something changed that agents may have to be told.
     pub fn changed(&self) {
         self.version.fetch_add(1, Ordering::Relaxed);

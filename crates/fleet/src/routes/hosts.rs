@@ -15,6 +15,8 @@ mod one;
 mod report;
 mod summary;
 
+pub use one::readable;
+
 pub const NOUN: Noun = Noun { name: "hosts", routes };
 
 fn routes() -> Vec<Route> {

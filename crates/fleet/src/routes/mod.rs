@@ -16,6 +16,7 @@ mod live_queries;
 mod packs;
 mod policies;
 mod queries;
+mod results;
 mod schedules;
 mod server;
 mod sessions;
@@ -41,6 +42,7 @@ pub const NOUNS: &[&Noun] = &[
     &packs::NOUN,
     &policies::NOUN,
     &queries::NOUN,
+    &results::NOUN,
     &schedules::NOUN,
     &server::NOUN,
     &sessions::NOUN,

@@ -38,6 +38,12 @@ impl Cgroup {
         self.path.join("cgroup.procs")
     }
 
+    /// As the kernel's programs know it; 0 is nobody's.
+    pub fn number(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(&self.path).map_or(0, |about| about.ino())
+    }
+
     pub fn kill(&self) {
         let _ = self.write("cgroup.kill", "1");
     }

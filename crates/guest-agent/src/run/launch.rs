@@ -4,7 +4,7 @@
 //! file VERDICT, which stays open until the sample takes over.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -33,7 +33,8 @@ fn become_sample(words: &[OsString]) -> io::Error {
     let number =
         |word: &OsString| word.to_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
     let steps = || -> io::Result<()> {
-        fs::write(cgroup, "0")?;
+        // Opened with the rights of now, used at the very end: what this program does is no part of the run.
+        let mut group = OpenOptions::new().write(true).open(cgroup)?;
         setsid()?;
         let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
         setrlimit(Resource::Core, limit(0))?;
@@ -43,7 +44,8 @@ fn become_sample(words: &[OsString]) -> io::Error {
         set_thread_res_gid(gid, gid, gid)?;
         set_thread_res_uid(uid, uid, uid)?;
         std::env::set_current_dir(folder)
-            .map_err(|error| io::Error::other(format!("{}: {error}", folder.to_string_lossy())))
+            .map_err(|error| io::Error::other(format!("{}: {error}", folder.to_string_lossy())))?;
+        group.write_all(b"0")
     };
     match steps() {
         Ok(()) => Command::new(program).args(arguments).exec(),

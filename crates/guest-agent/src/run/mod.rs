@@ -3,6 +3,7 @@
 mod cgroup;
 mod launch;
 mod pump;
+mod trace;
 mod tree;
 pub mod user;
 
@@ -25,6 +26,7 @@ use crate::{OWN_PROGRAM, clock, dropped};
 use cgroup::Cgroup;
 pub use launch::launch;
 use pump::Pump;
+use trace::Trace;
 use tree::Tree;
 
 /// Runs side by side.
@@ -35,7 +37,13 @@ const LAST_OUTPUT: Duration = Duration::from_secs(2);
 /// What runs now.
 pub struct Runs {
     all: Arc<Mutex<HashMap<u32, Arc<Running>>>>,
+    watchers: Watchers,
+}
+
+#[derive(Clone)]
+struct Watchers {
     tree: Tree,
+    trace: Trace,
 }
 
 struct Running {
@@ -45,7 +53,10 @@ struct Running {
 
 impl Runs {
     pub fn new(channel: &Channel) -> Self {
-        Self { all: Arc::default(), tree: Tree::listen(channel) }
+        Self {
+            all: Arc::default(),
+            watchers: Watchers { tree: Tree::listen(channel), trace: Trace::start(channel) },
+        }
     }
 
     pub fn start(&self, channel: &Arc<Channel>, call: u32, run: Run) {
@@ -63,9 +74,9 @@ impl Runs {
         let running = Arc::new(Running { cgroup, killed: AtomicBool::new(false) });
         runs.insert(call, Arc::clone(&running));
         channel.open(call, run.window);
-        let (all, channel, tree) = (Arc::clone(&self.all), Arc::clone(channel), self.tree.clone());
+        let (all, channel, watchers) = (Arc::clone(&self.all), Arc::clone(channel), self.watchers.clone());
         std::thread::spawn(move || {
-            let last = drive(&channel, &tree, call, &run, &running);
+            let last = drive(&channel, &watchers, call, &run, &running);
             // Whoever still watches must not keep what the run left behind alive.
             running.cgroup.kill();
             running.cgroup.remove();
@@ -95,15 +106,22 @@ impl Running {
 }
 
 /// The last reply of the run; `None` when nobody wants it.
-fn drive(channel: &Arc<Channel>, tree: &Tree, call: u32, run: &Run, running: &Running) -> Option<Reply> {
+fn drive(
+    channel: &Arc<Channel>,
+    watchers: &Watchers,
+    call: u32,
+    run: &Run,
+    running: &Running,
+) -> Option<Reply> {
     let since = clock::now();
     let mut counts = Counts::default();
     let verdict = format!("{}/{call}", launch::VERDICTS);
-    let watch = tree.watch(channel, call);
+    let tree = watchers.tree.watch(channel, call);
+    let trace = run.trace.then(|| watchers.trace.watch(channel, call, running.cgroup.number())).flatten();
     let mut child = match spawn(run, running, &verdict) {
         Ok(child) => child,
         Err(error) => {
-            watch.finish();
+            end_watches(tree, trace, &mut counts);
             return Some(failed_io("cannot start a process", &error));
         }
     };
@@ -125,7 +143,7 @@ fn drive(channel: &Arc<Channel>, tree: &Tree, call: u32, run: &Run, running: &Ru
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
         running.cgroup.kill();
-        watch.finish();
+        end_watches(tree, trace, &mut counts);
         return Some(launch::refusal(&refused));
     }
     let exited = Reply::Exited { exit: exit(status) };
@@ -140,13 +158,18 @@ fn drive(channel: &Arc<Channel>, tree: &Tree, call: u32, run: &Run, running: &Ru
     let until = Instant::now() + LAST_OUTPUT;
     counts.stdout_cut = out.map_or(0, |pump| pump.finish(until));
     counts.stderr_cut = err.map_or(0, |pump| pump.finish(until));
-    counts.events_lost = watch.finish();
+    end_watches(tree, trace, &mut counts);
     counts.killed = running.killed.load(Ordering::Relaxed);
     (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
     if !wanted || !dropped::send(channel, call, &run.watch, since, &run.limits, &mut counts) {
         return None;
     }
     Some(Reply::Finished(counts))
+}
+
+fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, counts: &mut Counts) {
+    counts.events_lost = tree.finish();
+    counts.syscalls_lost = trace.map_or(0, trace::Watch::finish);
 }
 
 /// The sample's first process: this program once more, which turns into it (see `launch`).

@@ -52,6 +52,9 @@ enum Command {
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
     Guest(guest::Command),
+    /// The network of one guest; started by the server, which hands it all that it works with.
+    #[command(hide = true)]
+    Internet,
     Loadtest(loadtest::Args),
     Fmt(fmt::Args),
     Check(check::Args),
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Guest(command) => guest::run(command),
+        Command::Internet => sandbox::internet::run().map_err(anyhow::Error::msg).map(|()| ExitCode::SUCCESS),
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),

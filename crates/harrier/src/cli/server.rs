@@ -32,6 +32,7 @@ use super::Outcome;
 use crate::config::{self, Loaded};
 use crate::database;
 
+mod cuckoo;
 mod expiry;
 mod fleet;
 
@@ -49,6 +50,8 @@ pub struct Args {
     api_listen: Option<SocketAddr>,
     #[command(flatten)]
     fleet: fleet::Args,
+    #[command(flatten)]
+    cuckoo: cuckoo::Args,
     #[command(flatten)]
     database: database::Args,
 }
@@ -108,9 +111,10 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
     let is_revoked: tls::IsRevoked =
         Arc::new(move |peer| revocations.iter().any(|list| list.is_revoked(&peer.serial, &peer.fingerprint)));
     let incoming: Incoming = listener.incoming(tls::server_config(&loaded.config.credentials(), is_revoked)?);
-    let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, db, stop.clone()).await?;
+    let fleet = fleet::Running::start(&args.fleet, &loaded.config, &dir, db.clone(), stop.clone()).await?;
+    let cuckoo = cuckoo::Running::start(&args.cuckoo, &dir, db, stop.clone()).await?;
     database::announce(&location, &dir, named.as_ref())?;
-    announce(&loaded, &dir, api, fleet.as_ref())?;
+    announce(&loaded, &dir, api, fleet.as_ref(), cuckoo.as_ref())?;
     let certificates = vec![dir.path().join("fleet-cert.pem")];
     tokio::spawn(expiry::watch(loaded.config.clone(), certificates));
     let served = query::serve(server, incoming, stop.clone().cancelled_owned()).await;
@@ -118,6 +122,9 @@ async fn serve(args: &Args, loaded: Loaded, dir: DataDir, logs: Arc<LogLines>) -
     stop.cancel();
     if let Some(fleet) = fleet {
         fleet.ended().await;
+    }
+    if let Some(cuckoo) = cuckoo {
+        cuckoo.ended().await;
     }
     served.context("the API server failed")?;
     // The file says who listens: nobody any more.
@@ -267,12 +274,16 @@ fn announce(
     dir: &DataDir,
     api: SocketAddr,
     fleet: Option<&fleet::Running>,
+    cuckoo: Option<&cuckoo::Running>,
 ) -> anyhow::Result<()> {
     let run = dir.path().join("run");
     fs::create_dir_all(&run)?;
     let mut listen = serde_json::json!({ "api": api.to_string() });
     if let Some(fleet) = fleet {
         listen["fleet"] = fleet.url().into();
+    }
+    if let Some(cuckoo) = cuckoo {
+        listen["cuckoo"] = cuckoo.url().into();
     }
     config::write_private(&run.join("listen.json"), listen.to_string().as_bytes())?;
     let config = loaded.path.display();
@@ -281,6 +292,9 @@ fn announce(
     println!("gRPC API:       {api}");
     if let Some(fleet) = fleet {
         println!("Fleet:          {}", fleet.url());
+    }
+    if let Some(cuckoo) = cuckoo {
+        println!("Cuckoo API:     {}{}", cuckoo.url(), cuckoo.hint(dir.path()));
     }
     println!("Next:           harrier --config {config} config api_client --name Fred > api_client.yaml");
     Ok(())

@@ -61,7 +61,7 @@ impl Recorder {
             }
             Event::Process(event) => self.process(event),
             // Told by the event of the process as well, by its own clock.
-            Event::Exited(_) | Event::Finished(_) => Ok(()),
+            Event::Exited(_) | Event::Finished(_) | Event::Syscalls(_) => Ok(()),
             Event::Output { stream: Stream::Stdout, bytes } => self.stdout.write_all(&bytes),
             Event::Output { stream: Stream::Stderr, bytes } => self.stderr.write_all(&bytes),
             Event::File(facts) => self.dropped.begin(facts),

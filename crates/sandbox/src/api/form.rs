@@ -159,10 +159,19 @@ fn file_name(part: &Field<'_>) -> Option<String> {
 
 async fn receive(mut part: Field<'_>, samples: &Samples, max_file: u64) -> Result<Received> {
     let mut receiving = samples.receive(max_file);
-    while let Some(piece) = patiently(part.try_next()).await? {
-        receiving.push(piece).await?;
+    let whole = async {
+        while let Some(piece) = patiently(part.try_next()).await? {
+            receiving.push(piece).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    match whole.await {
+        Ok(()) => Ok(receiving.finish().await?),
+        Err(error) => {
+            receiving.give_up().await;
+            Err(error)
+        }
     }
-    Ok(receiving.finish().await?)
 }
 
 async fn skip(mut part: Field<'_>, max_file: u64) -> Result<()> {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use tower::util::MapRequest;
 
 use crate::server::Sandbox;
@@ -76,22 +76,11 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Nex
         Err(error) => error.into(),
     };
     if is_options && response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response = allowed(response);
+        // The router says which methods there are.
+        response = Response::default();
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// What `OPTIONS` asks, from the refusal of a method that no route has.
-fn allowed(refused: Response) -> Response {
-    let mut response = Response::default();
-    if let Some(allow) = refused.headers().get(header::ALLOW) {
-        let text = format!("{},OPTIONS", allow.to_str().unwrap_or_default());
-        if let Ok(value) = text.parse() {
-            response.headers_mut().insert(header::ALLOW, value);
-        }
     }
     response
 }

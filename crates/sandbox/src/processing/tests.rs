@@ -1,3 +1,5 @@
+//! Whole reports, and those of which a part failed.
+
 use std::fs;
 
 use serde_json::json;

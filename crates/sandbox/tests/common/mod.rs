@@ -1,5 +1,7 @@
 //! A guest for tests: built once from Debian's packages into the target folder, and found there as long as nothing changed.
 
+#![allow(dead_code)] // Each test file uses its part.
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -7,7 +9,7 @@ use std::sync::OnceLock;
 use sandbox::guest::build::{Plan, build, renew_agent, requested, sum};
 use sandbox::guest::{Event, Events, Guests};
 use sandbox::machine::{Qemu, Settings};
-use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run};
+use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run, Syscall};
 
 pub const GUEST: &str = "test";
 
@@ -21,6 +23,11 @@ pub fn data_dir() -> Option<&'static Path> {
                 eprintln!("skipped: {program} is not installed; `cargo xtask setup` does that");
                 return None;
             }
+        }
+        let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+        if !is_root && !target().join("sandbox-tests/guests").join(GUEST).exists() {
+            eprintln!("skipped: building the guest for these tests takes root's rights");
+            return None;
         }
         Some(prepare())
     })
@@ -101,6 +108,7 @@ pub struct Outcome {
     pub exit: Option<Exit>,
     pub files: Vec<(String, Vec<u8>)>,
     pub processes: Vec<ProcessEvent>,
+    pub syscalls: Vec<Syscall>,
     pub counts: Counts,
 }
 
@@ -110,6 +118,7 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
         match event {
             Event::Started { .. } | Event::FileEnd { .. } => {}
             Event::Output { bytes, .. } => outcome.output.push_str(&bytes.to_text()),
+            Event::Syscalls(calls) => outcome.syscalls.extend(calls),
             Event::Process(event) => outcome.processes.push(event),
             Event::Exited(exit) => outcome.exit = Some(exit),
             Event::File(facts) => outcome.files.push((facts.path.to_text().into_owned(), Vec::new())),
@@ -118,4 +127,11 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
         }
     }
     Ok(outcome)
+}
+
+/// What the networks of guests are: the test `internet_process` of the same file.
+#[allow(dead_code)] // not every file has one
+pub fn internet_program() -> sandbox::internet::Program {
+    let arguments = ["--ignored", "--exact", "internet_process", "--nocapture"].map(Into::into).to_vec();
+    sandbox::internet::Program { path: std::env::current_exe().unwrap(), arguments }
 }

@@ -142,6 +142,22 @@ section! {
 }
 
 section! {
+    /// What becomes of what osquery agents log and carve. The reference has no such section.
+    Fleet {
+        results: FleetResults,
+        /// Where it is handed on to; files in the data directory when nothing is said, nowhere when the list is empty.
+        destinations: Option<Vec<Value>>,
+        /// The most bytes of one carved archive; 0 is the protocol's own limit.
+        max_carve_bytes: u64,
+    }
+}
+
+section! {
+    /// How long it is kept; what is not said has a default, 0 is without end.
+    FleetResults { max_age_days: Option<u32>, max_bytes: Option<u64>, }
+}
+
+section! {
     /// The whole file.
     ServerConfig {
         version: Option<Version>,
@@ -158,6 +174,7 @@ section! {
         defaults: Option<Defaults>,
         security: Option<Security>,
         #[serde(rename = "Events")] events: Option<Events>,
+        #[serde(rename = "Fleet")] fleet: Option<Fleet>,
     }
 }
 
@@ -231,6 +248,7 @@ impl ServerConfig {
             }),
             security: None,
             events: None,
+            fleet: None,
         })
     }
 

@@ -10,6 +10,7 @@ use crate::params;
 /// Every migration, in the order of their numbers. Gaps do no harm: what a database lacks is applied, whatever it has.
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/0001_fleet.sql")),
+    (2, include_str!("../../migrations/0002_results.sql")),
     (3, include_str!("../../migrations/0003_users.sql")),
     (4, include_str!("../../migrations/0004_sandbox.sql")),
     (5, include_str!("../../migrations/0005_host_facts.sql")),

@@ -40,7 +40,7 @@ impl Period {
     /// Every row, also those without a time.
     pub const ALWAYS: Self = Self { start: None, end: None };
 
-    pub(super) fn is_always(&self) -> bool {
+    pub(crate) fn is_always(&self) -> bool {
         *self == Self::ALWAYS
     }
 

@@ -144,7 +144,7 @@ impl Plan {
     /// Writes the segment anew with what stays. Readers that have the old file open read on in it.
     fn rewrite(&self, queue: &Queue, first: u64, segment: &Segment, fates: Vec<(Block, Fate)>) -> Result<()> {
         let mut bytes = Vec::new();
-        let written = replace(&self.path, |out| {
+        let written = replace(&self.path, None, |out| {
             for (block, fate) in fates {
                 match fate {
                     Fate::Goes => {}

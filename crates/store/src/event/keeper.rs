@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::keys::KeysOf;
 use super::plain::Chunks;
 use super::queue::Queue;
 use super::sealed::Writer;
@@ -95,7 +96,8 @@ fn seal(shared: &Shared, queue: &Queue, first: u64) -> Result<()> {
     let lines = File::open(&plain).map_err(Error::io("read", &plain))?;
     let start = Mark { number: first, offset: 0 };
     let mut chunks = Chunks::new(lines, start, len, shared.limits.block);
-    let size = replace(&sealed, |out| copy(shared, &mut chunks, out)).map_err(Error::io("write", &sealed))?;
+    let size = replace(&sealed, shared.limits.keys_of, |out| copy(shared, &mut chunks, out))
+        .map_err(Error::io("write", &sealed))?;
     queue.change(|state| state.segments.insert(first, Segment { day, form: Form::Sealed { len: size } }));
     fs::remove_file(&plain).map_err(Error::io("remove", &plain))
 }
@@ -120,6 +122,7 @@ fn copy(shared: &Shared, chunks: &mut Chunks<File>, out: &mut Writer<BufWriter<F
 /// Puts a new sealed segment at `path` in one step; gives its size.
 pub fn replace(
     path: &Path,
+    keys_of: Option<KeysOf>,
     fill: impl FnOnce(&mut Writer<BufWriter<File>>) -> io::Result<()>,
 ) -> io::Result<u64> {
     let dir = path.parent().unwrap_or(Path::new("."));
@@ -127,7 +130,7 @@ pub fn replace(
     temporary.push(".tmp");
     let write = || {
         let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        let mut writer = Writer::new(BufWriter::new(file))?;
+        let mut writer = Writer::with_keys(BufWriter::new(file), keys_of)?;
         fill(&mut writer)?;
         let (out, size) = writer.finish()?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
@@ -138,7 +141,7 @@ pub fn replace(
     write().inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
-/// Removes the oldest sealed segments that are too old or too much.
+/// Removes the oldest sealed segments that are too old, unless somebody needs them, or too much.
 pub fn prune(shared: &Shared) -> Result<()> {
     let oldest_day = shared.retention.max_age.and_then(|age| day_before(shared, age));
     let (mut found, mut total) = (Vec::new(), 0);
@@ -146,19 +149,27 @@ pub fn prune(shared: &Shared) -> Result<()> {
         queue.with(|state| {
             total += state.segments.values().map(Segment::bytes).sum::<u64>();
             let sealed = state.segments.iter().filter(|(_, segment)| segment.is_sealed());
-            found
-                .extend(sealed.map(|(first, segment)| (segment.day, *first, segment.bytes(), queue.clone())));
+            found.extend(sealed.map(|(first, segment)| {
+                let is_needed = state.end_of(*first) > queue.held();
+                (segment.day, *first, segment.bytes(), is_needed, queue.clone())
+            }));
         });
     }
     found.sort_by_key(|(day, first, ..)| (*day, *first));
     let most = shared.retention.max_bytes.unwrap_or(u64::MAX);
-    for (day, first, bytes, queue) in found {
+    for (day, first, bytes, is_needed, queue) in found {
         let is_too_old = oldest_day.is_some_and(|oldest| day < oldest);
         if !is_too_old && total <= most {
             break;
         }
+        if total <= most && is_needed {
+            continue;
+        }
         if remove(&queue, first)? {
             total -= bytes;
+            if is_needed {
+                tracing::warn!(queue = queue.name, %day, bytes, "removed rows that were still needed: there are too many");
+            }
             tracing::info!(queue = queue.name, %day, bytes, "removed old event rows");
         }
     }

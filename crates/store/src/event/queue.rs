@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::civil::Date;
 use parking_lot::{Mutex, RwLock};
@@ -65,6 +66,14 @@ pub struct Located {
     pub end: u64,
 }
 
+/// How much lies behind a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    pub rows: u64,
+    /// On disk, some of it compressed.
+    pub bytes: u64,
+}
+
 /// A file to append to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Active {
@@ -83,15 +92,28 @@ pub struct Queue {
     pub watchers: Watchers,
     /// Held while files other than the last one are replaced or removed.
     pub upkeep: Mutex<()>,
+    /// The first row that somebody still needs: from here on age is no reason to remove rows.
+    held: AtomicU64,
     state: RwLock<State>,
 }
 
 impl Queue {
-    /// A queue in `dir`, which need not exist.
-    pub fn open(name: &str, dir: PathBuf) -> Result<Self> {
+    /// A queue in `dir`, which need not exist. One that is held keeps everything until told what is needed.
+    pub fn open(name: &str, dir: PathBuf, is_held: bool) -> Result<Self> {
         let state = if dir.is_dir() { recover::open(&dir)? } else { State::default() };
         let (watchers, upkeep) = (Watchers::default(), Mutex::default());
-        Ok(Self { name: name.to_owned(), dir, watchers, upkeep, state: RwLock::new(state) })
+        let held = AtomicU64::new(if is_held { 0 } else { u64::MAX });
+        Ok(Self { name: name.to_owned(), dir, watchers, upkeep, held, state: RwLock::new(state) })
+    }
+
+    /// Says which row is the first that somebody needs.
+    pub fn hold(&self, number: u64) {
+        self.held.store(number, Ordering::Relaxed);
+    }
+
+    /// The first row that somebody needs.
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// Whether it ever stored a row.
@@ -219,6 +241,23 @@ impl Queue {
                 *len += bytes;
             }
             first
+        })
+    }
+
+    /// What lies from row `number` on; of the segment that it is in, the part that its place says.
+    pub fn extent(&self, number: u64) -> Extent {
+        self.with(|state| {
+            let rows = state.next.saturating_sub(number.max(state.oldest()));
+            let mut bytes = 0;
+            for (first, segment) in state.segments.iter().rev() {
+                let end = state.end_of(*first);
+                let (all, behind) = (end - first, end.saturating_sub(number).min(end - first));
+                if behind == 0 {
+                    break;
+                }
+                bytes += (u128::from(segment.bytes()) * u128::from(behind) / u128::from(all)) as u64;
+            }
+            Extent { rows, bytes }
         })
     }
 

@@ -1,7 +1,7 @@
 //! Sealed segments: blocks of rows, each a zstd frame of its own, and an index that says what is in which.
 //!
 //! ```text
-//! header of block 1 │ block 1 │ header of block 2 │ block 2 │ … │ index
+//! header of block 1 │ block 1 │ header of block 2 │ block 2 │ … │ keys, if rows have any │ index
 //! ```
 //!
 //! Headers and index are zstd's skippable frames, so `zstd -dc FILE` gives the JSON lines. The index repeats the
@@ -11,6 +11,7 @@ use std::io::{self, Write};
 
 use memchr::memmem;
 
+use super::keys::{Keys, KeysOf, Pairs};
 use super::plain::count_lines;
 use super::row;
 use super::segment::{MAX_LINE, ReadAt};
@@ -107,12 +108,19 @@ pub struct Writer<W> {
     blocks: Vec<Block>,
     compressor: zstd::bulk::Compressor<'static>,
     buffer: Vec<u8>,
+    keys_of: Option<KeysOf>,
+    pairs: Pairs,
 }
 
 impl<W: Write> Writer<W> {
     pub fn new(out: W) -> io::Result<Self> {
-        let compressor = zstd::bulk::Compressor::new(LEVEL)?;
-        Ok(Self { out, offset: 0, blocks: Vec::new(), compressor, buffer: Vec::new() })
+        Self::with_keys(out, None)
+    }
+
+    /// One that keeps the keys of its rows as well.
+    pub fn with_keys(out: W, keys_of: Option<KeysOf>) -> io::Result<Self> {
+        let (compressor, pairs) = (zstd::bulk::Compressor::new(LEVEL)?, Pairs::default());
+        Ok(Self { out, offset: 0, blocks: Vec::new(), compressor, buffer: Vec::new(), keys_of, pairs })
     }
 
     /// Adds a block of whole lines; `first` is the number of the first.
@@ -121,6 +129,9 @@ impl<W: Write> Writer<W> {
         for line in super::reader::lines(lines) {
             let time = row::time_of(line);
             (earliest, latest) = (earliest.min(time), latest.max(time));
+        }
+        if let Some(keys_of) = self.keys_of {
+            self.pairs.add(self.blocks.len() as u32, lines, keys_of);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
@@ -159,6 +170,7 @@ impl<W: Write> Writer<W> {
 
     /// Adds the index; gives the target back, and how many bytes there are.
     pub fn finish(mut self) -> io::Result<(W, u64)> {
+        self.offset += self.pairs.write(&mut self.out)?;
         let mut index = Vec::with_capacity(FRAME + self.blocks.len() * Block::LEN + TAIL);
         index.extend(INDEX_MAGIC.to_le_bytes());
         index.extend(((self.blocks.len() * Block::LEN + TAIL) as u32).to_le_bytes());
@@ -177,7 +189,8 @@ impl<W: Write> Writer<W> {
 pub struct Sealed<F> {
     file: F,
     blocks: Vec<Block>,
-    is_whole: bool,
+    /// Where the index begins, if it is as it was written.
+    index_at: Option<u64>,
     decompressor: zstd::bulk::Decompressor<'static>,
     buffer: Vec<u8>,
 }
@@ -186,19 +199,32 @@ impl<F: ReadAt> Sealed<F> {
     /// Reads the index, or what can be found without it.
     pub fn open(file: F) -> io::Result<Self> {
         let index = read_index(&file);
-        let is_whole = index.is_ok();
-        let blocks = match index {
-            Ok(blocks) => blocks,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => find_blocks(&file)?,
+        let (blocks, index_at) = match index {
+            Ok((blocks, at)) => (blocks, Some(at)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => (find_blocks(&file)?, None),
             Err(error) => return Err(error),
         };
         let decompressor = zstd::bulk::Decompressor::new()?;
-        Ok(Self { file, blocks, is_whole, decompressor, buffer: Vec::new() })
+        Ok(Self { file, blocks, index_at, decompressor, buffer: Vec::new() })
     }
 
     /// Whether the index is as it was written.
     pub fn is_whole(&self) -> bool {
-        self.is_whole
+        self.index_at.is_some()
+    }
+
+    /// The places, among all blocks, of those that may hold a row with a key of one of these hashes. None when the segment
+    /// has no such index: then any block may.
+    pub fn blocks_with(&self, hashes: &[u32]) -> io::Result<Option<Vec<usize>>> {
+        let Some(at) = self.index_at else { return Ok(None) };
+        let Some(keys) = Keys::open(&self.file, at)? else { return Ok(None) };
+        let mut found = Vec::new();
+        for hash in hashes {
+            keys.blocks(&self.file, *hash, &mut found)?;
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(Some(found.into_iter().map(|block| block as usize).filter(|at| *at < self.blocks.len()).collect()))
     }
 
     /// The blocks, by number.
@@ -234,7 +260,8 @@ impl<F: ReadAt> Sealed<F> {
     }
 }
 
-fn read_index<F: ReadAt>(file: &F) -> io::Result<Vec<Block>> {
+/// The blocks, and where the index begins.
+fn read_index<F: ReadAt>(file: &F) -> io::Result<(Vec<Block>, u64)> {
     let size = file.size()?;
     let too_short = || damaged("the file is too short");
     let mut tail = [0; TAIL];
@@ -255,7 +282,7 @@ fn read_index<F: ReadAt>(file: &F) -> io::Result<Vec<Block>> {
     let blocks: Vec<Block> = entries.as_chunks::<{ Block::LEN }>().0.iter().map(Block::decode).collect();
     let is_sound = blocks.iter().all(|block| block.is_sound(start));
     let in_order = blocks.windows(2).all(|pair| pair[0].end() <= pair[1].first);
-    if is_sound && in_order { Ok(blocks) } else { Err(damaged("the index contradicts itself")) }
+    if is_sound && in_order { Ok((blocks, start)) } else { Err(damaged("the index contradicts itself")) }
 }
 
 /// Looks for the headers of blocks, whatever lies between them.

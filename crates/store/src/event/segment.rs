@@ -120,6 +120,16 @@ impl ReadAt for File {
     }
 }
 
+impl ReadAt for &File {
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(*self, into, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+}
+
 impl ReadAt for &[u8] {
     fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
         let part = usize::try_from(offset).ok().and_then(|start| self.get(start..)?.get(..into.len()));

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 
+use super::keys::KeysOf;
 use super::queue::Queue;
 use crate::encode;
 use crate::error::{Error, Result};
@@ -35,11 +36,15 @@ pub struct Limits {
     /// Bytes of rows in one block.
     pub block: usize,
     pub now: fn() -> Timestamp,
+    /// What rows are found by, besides number and time.
+    pub keys_of: Option<KeysOf>,
+    /// Whether nothing goes for its age until [`super::EventStore::hold`] says what is still needed.
+    pub is_held: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment: 64 << 20, block: 1 << 20, now: Timestamp::now }
+        Self { segment: 64 << 20, block: 1 << 20, now: Timestamp::now, keys_of: None, is_held: false }
     }
 }
 
@@ -57,7 +62,7 @@ impl Shared {
     pub fn open(dir: PathBuf, retention: Retention, limits: Limits) -> Result<Self> {
         let mut queues = HashMap::new();
         for (name, path) in queue_dirs(&dir)? {
-            let queue = Queue::open(&name, path)?;
+            let queue = Queue::open(&name, path, limits.is_held)?;
             queues.insert(name, Arc::new(queue));
         }
         let (queues, is_stopping) = (Mutex::new(queues), AtomicBool::new(false));
@@ -78,8 +83,9 @@ impl Shared {
             return Ok(queue.clone());
         }
         // Names that somebody only listened to are forgotten with the last listener.
-        queues.retain(|_, queue| queue.is_kept() || Arc::strong_count(queue) > 1);
-        let queue = Arc::new(Queue::open(name, dir)?);
+        // What is held is not: there the names are few, and the store's own.
+        queues.retain(|_, queue| self.limits.is_held || queue.is_kept() || Arc::strong_count(queue) > 1);
+        let queue = Arc::new(Queue::open(name, dir, self.limits.is_held)?);
         queues.insert(name.to_owned(), queue.clone());
         Ok(queue)
     }

@@ -151,7 +151,7 @@ fn a_new_day_and_a_full_segment_begin_another() {
     static NOW: AtomicI64 = AtomicI64::new(1_790_000_000);
     let now = || Timestamp::from_second(NOW.load(Ordering::Relaxed)).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let limits = Limits { segment: 20, block: 100, now };
+    let limits = Limits { segment: 20, block: 100, now, ..Limits::default() };
     let store = EventStore::open_with(dir.path().to_owned(), Retention::default(), limits).unwrap();
     for text in ["{\"a\":1}", "{\"a\":2}", "{\"a\":3}", "{\"a\":4}"] {
         store.append("q", rows(&[text])).unwrap();

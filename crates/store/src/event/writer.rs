@@ -16,7 +16,7 @@ use super::shared::Shared;
 use crate::error::{Error, Result};
 
 /// Batches that may wait; callers beyond that wait for their turn.
-const MAX_WAITING: usize = 256;
+pub const MAX_WAITING: usize = 256;
 
 /// Files kept open between appends.
 const MAX_OPEN: usize = 64;
@@ -33,11 +33,13 @@ pub struct Batch {
     pub rows: Vec<Row>,
 }
 
-#[derive(Debug)]
+/// Told once when a batch is on disk, or why it is not.
+pub type Done = Box<dyn FnOnce(Result<()>) + Send>;
+
 enum Job {
     Append {
         batch: Batch,
-        done: SyncSender<Result<()>>,
+        done: Done,
     },
     /// Ends the segment that is appended to, so that it can be sealed.
     Finish {
@@ -53,7 +55,16 @@ pub struct Sender(SyncSender<Job>);
 impl Sender {
     /// Waits until the rows are on disk.
     pub fn append(&self, batch: Batch) -> Result<()> {
-        self.ask(|done| Job::Append { batch, done })
+        self.ask(|done| {
+            // A caller that gave up waiting is no reason to stop.
+            let done = Box::new(move |result| drop(done.send(result)));
+            Job::Append { batch, done }
+        })
+    }
+
+    /// Has rows written; `done` is told on the writer's thread. Waits only while too many batches do.
+    pub fn append_then(&self, batch: Batch, done: Done) -> Result<()> {
+        self.0.send(Job::Append { batch, done }).map_err(|_| Error::WriterStopped { what: WHAT })
     }
 
     /// Waits until all rows appended so far are in finished segments.
@@ -90,7 +101,7 @@ struct Open {
 }
 
 /// Batches that one sync serves.
-type Group = (Arc<Queue>, Vec<(Vec<Row>, SyncSender<Result<()>>)>);
+type Group = (Arc<Queue>, Vec<(Vec<Row>, Done)>);
 
 impl Writer {
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -138,7 +149,7 @@ impl Writer {
     }
 
     /// Writes one group with one sync, then tells watchers, then the callers.
-    fn write(&mut self, queue: &Arc<Queue>, batches: Vec<(Vec<Row>, SyncSender<Result<()>>)>) {
+    fn write(&mut self, queue: &Arc<Queue>, batches: Vec<(Vec<Row>, Done)>) {
         let (mut lines, mut rows) = (Vec::new(), 0);
         for row in batches.iter().flat_map(|(rows, _)| rows) {
             lines.extend_from_slice(row);
@@ -155,8 +166,7 @@ impl Writer {
                 queue.watchers.push(Some(number), &rows);
                 number += rows.len() as u64;
             }
-            // A caller that gave up waiting is no reason to stop.
-            let _ = done.send(copy(&mut result));
+            done(copy(&mut result));
         }
     }
 

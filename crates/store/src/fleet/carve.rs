@@ -24,10 +24,21 @@ pub struct Carve {
     pub expired: bool,
     /// The last block that is stored; -1 before the first.
     pub max_block: i64,
+    /// How many bytes are stored. Ours, as the next.
+    pub archive_size: i64,
+    /// What they hash to, once all are there and were read.
+    pub sha256: Option<String>,
+}
+
+impl Carve {
+    /// Whether all blocks are there.
+    pub fn is_complete(&self) -> bool {
+        self.max_block == self.block_count - 1
+    }
 }
 
 const COLUMNS: &str = "id, created_at, host_id, name, block_count, block_size, carve_size, carve_id, request_id, \
-    session_id, expired, max_block";
+    session_id, expired, max_block, archive_size, sha256";
 
 fn from_row(row: &mut Row) -> DbResult<Carve> {
     Ok(Carve {
@@ -43,6 +54,8 @@ fn from_row(row: &mut Row) -> DbResult<Carve> {
         session_id: row.take()?,
         expired: row.take()?,
         max_block: row.take()?,
+        archive_size: row.take()?,
+        sha256: row.take()?,
     })
 }
 
@@ -92,10 +105,43 @@ pub fn by_id(tx: &mut Tx<'_>, id: u32) -> Outcome<Carve> {
     tx.first(&sql, params![id], from_row)?.ok_or_else(|| Fault::not_found("Carve", id))
 }
 
-/// Notes that a block is stored. False when another one was expected.
-pub fn block_stored(tx: &mut Tx<'_>, id: u32, block: i64) -> Outcome<bool> {
-    let sql = "UPDATE carves SET max_block = $2 WHERE id = $1 AND max_block = $2 - 1";
-    Ok(tx.execute(sql, params![id, block])? == 1)
+/// Notes that a block of `len` bytes is stored behind the others. False when another one was expected.
+pub fn block_stored(tx: &mut Tx<'_>, carve: &Carve, block: i64, len: i64) -> Outcome<bool> {
+    let sql = "UPDATE carves SET max_block = $2, archive_size = archive_size + $3 \
+        WHERE id = $1 AND max_block = $2 - 1 AND expired = 0";
+    if tx.execute(sql, params![carve.id, block, len])? == 0 {
+        return Ok(false);
+    }
+    let missing = carve.block_size - len;
+    if missing > 0 && block < carve.block_count - 1 {
+        let sql = "INSERT INTO carve_short_blocks (carve_id, number, missing) VALUES ($1, $2, $3)";
+        tx.execute(sql, params![carve.id, block, missing])?;
+    }
+    Ok(true)
+}
+
+/// Where a stored block lies in the archive: its first byte, and how many there are.
+pub fn extent(tx: &mut Tx<'_>, carve: &Carve, block: i64) -> Outcome<(i64, i64)> {
+    let sql = "SELECT CAST(COALESCE(SUM(missing), 0) AS BIGINT) FROM carve_short_blocks WHERE carve_id = $1 AND number < $2";
+    let mut start_of = |block: i64| -> Outcome<i64> {
+        let missing: i64 = tx.value(sql, params![carve.id, block])?.unwrap_or(0);
+        Ok(block * carve.block_size - missing)
+    };
+    let start = start_of(block)?;
+    let end = if block >= carve.max_block { carve.archive_size } else { start_of(block + 1)? };
+    Ok((start, (end - start).max(0)))
+}
+
+/// Notes what a complete archive hashes to.
+pub fn hashed(tx: &mut Tx<'_>, id: u32, sha256: &str) -> Outcome<()> {
+    tx.execute("UPDATE carves SET sha256 = $2 WHERE id = $1", params![id, sha256])?;
+    Ok(())
+}
+
+/// The complete archives that were not hashed yet.
+pub fn unhashed(tx: &mut Tx<'_>) -> Outcome<Vec<u32>> {
+    let sql = "SELECT id FROM carves WHERE sha256 IS NULL AND expired = 0 AND max_block = block_count - 1 ORDER BY id";
+    Ok(tx.values(sql, &[])?)
 }
 
 const KEYS: &[OrderKey] =

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::fault::{Fault, Outcome};
 use super::time::Time;
+use super::visible::Visible;
 use crate::db::{DbResult, Row, Tx};
 use crate::params;
 
@@ -157,6 +158,11 @@ pub fn from_row(row: &mut Row) -> DbResult<Host> {
 pub fn by_id(tx: &mut Tx<'_>, id: u32) -> Outcome<Host> {
     let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE h.id = $1");
     tx.first(&sql, params![id], from_row)?.ok_or_else(|| Fault::not_found("Host", id))
+}
+
+/// The ids of all hosts that count for a caller.
+pub fn visible_ids(tx: &mut Tx<'_>, visible: &Visible) -> Outcome<Vec<u32>> {
+    Ok(tx.values(&format!("SELECT id FROM hosts WHERE {}", visible.condition("team_id")), &[])?)
 }
 
 /// The hosts of this identifier: hostname, UUID, serial number, node key, or as the agent names itself.

@@ -50,6 +50,17 @@ pub fn create_hidden(tx: &mut Tx<'_>, author: (u32, &str), sql: &str) -> Outcome
     id.map_err(Fault::taken("Query", &name))?.ok_or(Fault::Db(DbError::Closed))
 }
 
+/// The names under which agents log what a query found: its own under any pack, and those that schedules give it.
+pub fn logged_names(tx: &mut Tx<'_>, id: u32) -> Outcome<Vec<String>> {
+    let own: Option<String> = tx.value("SELECT name FROM queries WHERE id = $1", params![id])?;
+    let mut names = vec![own.ok_or_else(|| Fault::not_found("Query", id))?];
+    let sql = "SELECT p.name, s.name FROM scheduled_queries s JOIN packs p ON p.id = s.pack_id \
+        WHERE s.query_id = $1 ORDER BY s.id";
+    let scheduled = tx.all(sql, params![id], |row| Ok((row.take::<String>()?, row.take::<String>()?)))?;
+    names.extend(scheduled.iter().map(|(pack, name)| format!("pack/{pack}/{name}")));
+    Ok(names)
+}
+
 /// Whose a stored query is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owned {

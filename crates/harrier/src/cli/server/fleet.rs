@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
+use fleet::forward::Destination;
 use fleet::{Fleet, Settings};
 use serve::ca::Authority;
 use serve::config::ServerConfig;
@@ -77,7 +79,7 @@ impl Running {
         let is_plain = args.fleet_tls == Switch::Off;
         let tls =
             if is_plain { None } else { Some(web::server_config(certificate(args, config, dir, address)?)?) };
-        let mut settings = Settings::in_dir(dir.path().to_owned());
+        let mut settings = settings(config, dir)?;
         settings.trusted_proxies.clone_from(&args.fleet_proxy);
         let fleet = Fleet::open(db, settings).await;
         let fleet =
@@ -97,6 +99,27 @@ impl Running {
     pub async fn ended(self) {
         let _ = self.task.await;
     }
+}
+
+/// The defaults, with what the section `Fleet` of the configuration says.
+fn settings(config: &ServerConfig, dir: &DataDir) -> anyhow::Result<Settings> {
+    let mut settings = Settings::in_dir(dir.path().to_owned());
+    let Some(told) = &config.fleet else { return Ok(settings) };
+    let day = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    if let Some(days) = told.results.max_age_days {
+        settings.results.max_age = Some(days).filter(|days| *days > 0).map(day);
+    }
+    if let Some(bytes) = told.results.max_bytes {
+        settings.results.max_bytes = Some(bytes).filter(|bytes| *bytes > 0);
+    }
+    if let Some(all) = told.destinations.clone() {
+        let parsed = Destination::parse(all).map_err(anyhow::Error::msg);
+        settings.destinations = parsed.context("in Fleet.destinations of the configuration")?;
+    }
+    if let Some(bytes) = i64::try_from(told.max_carve_bytes).ok().filter(|bytes| *bytes > 0) {
+        settings.max_carve = settings.max_carve.min(bytes);
+    }
+    Ok(settings)
 }
 
 fn certificate(

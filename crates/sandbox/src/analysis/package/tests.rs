@@ -1,3 +1,5 @@
+//! Which package is chosen, and what its command is.
+
 use store::sandbox::{Digests, Sample, Stamp, Status};
 
 use super::*;

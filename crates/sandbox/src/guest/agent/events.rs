@@ -1,6 +1,6 @@
 //! What happens in a run.
 
-use guest_protocol::{Bytes, Counts, Exit, FileFacts, ProcessEvent, Reply, Stream};
+use guest_protocol::{Bytes, Counts, Exit, FileFacts, ProcessEvent, Reply, Stream, Syscall};
 
 use super::calls::Call;
 use super::unexpected;
@@ -18,6 +18,8 @@ pub enum Event {
     },
     /// A process of the run began, became another program, or ended.
     Process(ProcessEvent),
+    /// System calls of the run, in order.
+    Syscalls(Vec<Syscall>),
     /// The first process ended.
     Exited(Exit),
     /// A dropped file: its facts, then its content in pieces, then its end. Its path is the guest's word: never one here.
@@ -55,6 +57,7 @@ impl Events {
             Reply::Data(bytes) => Event::FileData(bytes),
             Reply::FileEnd { cut } => Event::FileEnd { cut },
             Reply::Process(event) => Event::Process(event),
+            Reply::Syscalls(calls) => Event::Syscalls(calls),
             Reply::Finished(counts) => {
                 self.is_over = true;
                 Event::Finished(counts)

@@ -127,7 +127,8 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&new, path).map_err(Error::io("replace", path))
 }
 
-const AGENT: &str = "harrier-guest-agent";
+/// The agent among the files of a manifest.
+pub const AGENT: &str = "harrier-guest-agent";
 
 /// Files of a finished guest.
 const FILES: &[&str] = &["root.qcow2", "vmlinuz", "initramfs.gz", "ca.pem"];

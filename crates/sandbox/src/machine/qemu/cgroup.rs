@@ -45,6 +45,13 @@ impl Groups {
         groups
     }
 
+    /// The groups of a machine that another process started.
+    pub fn of_orphan(name: &str) -> Self {
+        let root = Path::new(ROOT);
+        let places = [root.join(OURS), root.join("memory").join(OURS), root.join("pids").join(OURS)];
+        Self(places.iter().map(|place| place.join(name)).filter(|path| path.exists()).collect())
+    }
+
     fn add(&mut self, path: PathBuf, settings: &[(&str, u64)], processes: &[u32]) {
         let fill = || {
             fs::create_dir(&path)?;
@@ -65,7 +72,7 @@ impl Drop for Groups {
     fn drop(&mut self) {
         for path in &self.0 {
             // Processes that were killed a moment ago may still count.
-            for _ in 0..50 {
+            for _ in 0..400 {
                 match fs::remove_dir(path) {
                     Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
                         std::thread::sleep(std::time::Duration::from_millis(5));

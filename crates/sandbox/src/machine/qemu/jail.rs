@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -68,11 +67,67 @@ pub fn check_reachable(account: &Account, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether mounts of one process can be hidden from all others here, which takes more than being root in some containers.
+pub fn can_mount() -> bool {
+    let call =
+        Command::new("unshare").args(["--mount", "true"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    call.is_ok_and(|status| status.success())
+}
+
 /// What a machine sees of the file system.
 pub struct View<'a> {
     pub image: &'a Path,
     pub template: Option<&'a Path>,
     pub own: &'a Path,
+    /// QEMU's user cannot pass through the folders above, as a data directory is for its owner alone: root mounts these where that user
+    /// can, for this machine only.
+    pub is_hidden: bool,
+}
+
+/// Puts `$2`, `$3` and `$4` below `$1`, where everybody can pass, and becomes the rest of its words. Nobody else sees these mounts.
+const MOUNTS: &str = r#"
+    mount -t tmpfs -o mode=755,size=64k tmpfs "$1" && mkdir "$1/guest" "$1/template" "$1/vm" &&
+    mount --bind "$2" "$1/guest" && mount --bind "$3" "$1/template" && mount --bind "$4" "$1/vm" &&
+    shift 4 && exec "$@""#;
+
+/// Folders that every system has and no program here needs. The one that is used must not hold what is mounted.
+const MOUNT_POINTS: [&str; 4] = ["/mnt", "/media", "/srv", "/opt"];
+
+fn mount_point(places: &[&Path]) -> &'static str {
+    let is_free =
+        |point: &&&str| !places.iter().any(|place| place.starts_with(point)) && Path::new(point).is_dir();
+    MOUNT_POINTS.iter().find(is_free).copied().unwrap_or("/opt")
+}
+
+impl View<'_> {
+    /// The call's beginning, and where the folders are for what follows.
+    fn enter(&self, account: Option<&Account>, accelerator: Accelerator) -> (Command, [PathBuf; 3]) {
+        let places = [self.image, self.template.unwrap_or(self.own), self.own];
+        let Some(account) = account else { return (Command::new("prlimit"), places.map(Path::to_path_buf)) };
+        let (mut call, inside) = if self.is_hidden {
+            let point = mount_point(&places);
+            let mut call = Command::new("unshare");
+            call.args(["--mount", "--propagation", "private", "--", "sh", "-c", MOUNTS, "sh", point])
+                .args(places);
+            call.arg("setpriv");
+            (call, ["guest", "template", "vm"].map(|name| Path::new(point).join(name)))
+        } else {
+            (Command::new("setpriv"), places.map(Path::to_path_buf))
+        };
+        call.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
+        match accelerator {
+            // The device is for members of its group.
+            Accelerator::Kvm => {
+                let group = fs::metadata("/dev/kvm").map_or(account.gid, |about| about.gid());
+                call.arg(format!("--groups={group}"));
+            }
+            Accelerator::Tcg => {
+                call.arg("--clear-groups");
+            }
+        }
+        call.args(["--", "prlimit"]);
+        (call, inside)
+    }
 }
 
 /// The whole call: limits, namespaces, QEMU.
@@ -82,7 +137,8 @@ pub fn command(
     accelerator: Accelerator,
     arguments: &[String],
 ) -> Command {
-    let mut call = confined(account, FILE_BYTES);
+    let (call, [image, template, own]) = view.enter(account, accelerator);
+    let mut call = enclose(call, FILE_BYTES);
     if accelerator == Accelerator::Kvm {
         call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
     }
@@ -90,22 +146,34 @@ pub fn command(
         call.arg(kind).arg(from).arg(to);
     };
     for file in ["root.qcow2", "vmlinuz", "initramfs.gz"] {
-        bind("--ro-bind", view.image.join(file), format!("{IMAGE}/{file}"));
+        bind("--ro-bind", image.join(file), format!("{IMAGE}/{file}"));
     }
-    if let Some(template) = view.template {
+    if view.template.is_some() {
         bind("--ro-bind", template.join("disk.qcow2"), format!("{TEMPLATE}/disk.qcow2"));
         // Mapped copy on write, but opened for writing by QEMU before 8.2; `Template::is_untouched` watches it.
         bind("--bind", template.join("ram"), format!("{TEMPLATE}/ram"));
     }
-    bind("--bind", view.own.to_path_buf(), OWN.into());
+    bind("--bind", own, OWN.into());
     call.arg(PROGRAM).args(arguments);
     call
 }
 
-/// The beginning of a call: limits, namespaces, the system's programs and libraries to see. What else is seen, and what runs,
-/// follows as further arguments.
+/// The beginning of a call for what needs no folders and no devices. What else is seen, and what runs, follows as arguments.
 pub fn confined(account: Option<&Account>, file_bytes: u64) -> Command {
-    let mut call = Command::new("prlimit");
+    let call = match account {
+        None => Command::new("prlimit"),
+        Some(account) => {
+            let mut call = Command::new("setpriv");
+            call.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
+            call.args(["--clear-groups", "--", "prlimit"]);
+            call
+        }
+    };
+    enclose(call, file_bytes)
+}
+
+/// Limits and namespaces, with the system's programs and libraries to see.
+fn enclose(mut call: Command, file_bytes: u64) -> Command {
     call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={file_bytes}"));
     call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
     call.args([
@@ -122,9 +190,6 @@ pub fn confined(account: Option<&Account>, file_bytes: u64) -> Command {
     call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
     call.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
     call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    if let Some(account) = account {
-        call.uid(account.uid).gid(account.gid);
-    }
     call
 }
 
@@ -156,11 +221,22 @@ mod tests {
 
     #[test]
     fn the_private_key_of_a_guest_is_out_of_sight() {
-        let view = View { image: Path::new("/g"), template: Some(Path::new("/t")), own: Path::new("/v") };
+        let view = View {
+            image: Path::new("/g"),
+            template: Some(Path::new("/t")),
+            own: Path::new("/v"),
+            is_hidden: false,
+        };
         let call = command(&view, None, Accelerator::Tcg, &[]);
         let words: Vec<_> = call.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(words.iter().all(|word| word != "/g" && word != "/t" && !word.contains("ca.key")));
         assert!(words.contains(&"--unshare-all".to_string()));
+    }
+
+    #[test]
+    fn data_are_not_hidden_by_their_own_mount_point() {
+        assert_eq!(mount_point(&[Path::new("/var/lib/harrier")]), "/mnt");
+        assert_eq!(mount_point(&[Path::new("/mntx"), Path::new("/mnt/data/machines/1")]), "/media");
     }
 
     #[test]

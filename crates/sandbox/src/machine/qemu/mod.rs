@@ -12,7 +12,7 @@ mod template;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use cgroup::Groups;
 pub use guest::Guest;
@@ -70,10 +70,29 @@ struct Inner {
     guests: Guests,
     /// One folder for each machine that runs.
     machines: PathBuf,
-    accelerator: Accelerator,
+    accelerator: Mutex<Accelerator>,
+    /// Whether emulation may take the place of hardware that turns out not to work.
+    may_fall_back: bool,
     version: String,
     account: Option<jail::Account>,
+    is_hidden: bool,
     _lock: Lock,
+}
+
+impl Inner {
+    fn accelerator(&self) -> Accelerator {
+        *self.accelerator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives hardware up for the life of this process. False when that is not allowed, or done already.
+    fn fall_back(&self) -> bool {
+        let mut accelerator = self.accelerator.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = self.may_fall_back && *accelerator == Accelerator::Kvm;
+        if is_news {
+            *accelerator = Accelerator::Tcg;
+        }
+        is_news
+    }
 }
 
 impl Qemu {
@@ -92,11 +111,25 @@ impl Qemu {
         let lock = Lock::take(&machines.join(".lock"))?;
         orphans::end_all(&machines)?;
         let account = jail::account(&settings.user)?;
-        if let Some(account) = &account {
-            jail::check_reachable(account, &machines)?;
+        let reach = account.as_ref().map_or(Ok(()), |account| jail::check_reachable(account, &machines));
+        let is_hidden = reach.is_err() && jail::can_mount();
+        if !is_hidden {
+            reach?;
         }
-        let accelerator = settings.accelerator.settle()?;
-        Ok(Self { inner: Arc::new(Inner { guests, machines, accelerator, version, account, _lock: lock }) })
+        let accelerator = Mutex::new(settings.accelerator.settle()?);
+        let may_fall_back = settings.accelerator == Choice::Auto;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                guests,
+                machines,
+                accelerator,
+                may_fall_back,
+                version,
+                account,
+                is_hidden,
+                _lock: lock,
+            }),
+        })
     }
 
     pub fn guests(&self) -> &Guests {
@@ -104,7 +137,7 @@ impl Qemu {
     }
 
     pub fn accelerator(&self) -> Accelerator {
-        self.inner.accelerator
+        self.inner.accelerator()
     }
 
     /// Such as `QEMU emulator version 7.2.22 (Debian …)`.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Groups;
 use crate::error::{Error, Result};
 
 /// In each machine's folder.
@@ -41,6 +42,7 @@ pub fn end_all(machines: &Path) -> Result<()> {
         if let Some(identity) = noted {
             end(&identity);
         }
+        drop(Groups::of_orphan(&entry.file_name().to_string_lossy()));
         fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
     }
     Ok(())

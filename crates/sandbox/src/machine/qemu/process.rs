@@ -38,7 +38,7 @@ pub struct Process {
     pub monitor: std::sync::Arc<Qmp>,
     ended: watch::Receiver<Option<End>>,
     why: std::sync::Arc<Mutex<Option<End>>>,
-    _groups: Groups,
+    groups: Option<Groups>,
 }
 
 /// What a process is started with.
@@ -64,10 +64,15 @@ impl Process {
 
     /// Starts QEMU in a folder that holds its disk already, and waits until its monitor answers.
     pub async fn start(inner: &Inner, folder: PathBuf, order: &Order<'_>) -> Result<Self> {
-        let arguments =
-            arguments(inner.accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
-        let view = jail::View { image: &order.image.folder, template: order.template, own: &folder };
-        let call = jail::command(&view, inner.account.as_ref(), inner.accelerator, &arguments);
+        let accelerator = inner.accelerator();
+        let arguments = arguments(accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
+        let view = jail::View {
+            image: &order.image.folder,
+            template: order.template,
+            own: &folder,
+            is_hidden: inner.is_hidden,
+        };
+        let call = jail::command(&view, inner.account.as_ref(), accelerator, &arguments);
         let mut folder = RemovedUnlessTaken(Some(folder));
         let mut child = jail::spawn(call)?;
         let pid = child.id();
@@ -97,7 +102,7 @@ impl Process {
         let name = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let groups = Groups::limit(&name, &family(pid), order.image.manifest.memory_mib);
         let folder = folder.take();
-        Ok(Self { folder, keep_folder: false, handle, monitor, ended, why, _groups: groups })
+        Ok(Self { folder, keep_folder: false, handle, monitor, ended, why, groups: Some(groups) })
     }
 
     pub fn path(&self) -> &Path {
@@ -146,8 +151,18 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.signal();
-        if !self.keep_folder {
-            let _ = fs::remove_dir_all(&self.folder);
+        let (groups, folder) = (self.groups.take(), (!self.keep_folder).then(|| self.folder.clone()));
+        let clean_up = move || {
+            drop(groups);
+            if let Some(folder) = folder {
+                let _ = fs::remove_dir_all(&folder);
+            }
+        };
+        // Groups are busy until the process is dead; nobody's runtime waits for that. What is left when this process ends first, the
+        // next one removes.
+        match *self.ended.borrow() {
+            Some(End::Exited(_) | End::Stopped) => clean_up(),
+            _ => drop(std::thread::spawn(clean_up)),
         }
     }
 }

@@ -34,6 +34,17 @@ pub struct Timings {
 pub async fn restore(qemu: &Qemu, spec: &Spec) -> Result<Guest> {
     let image = qemu.inner.guests.get(&spec.guest)?;
     let template = ensure(qemu, &image).await?;
+    match restore_from(qemu, spec, &image, template.clone()).await {
+        // Somebody made it anew in between.
+        Err(_) if !template.folder.join("ram").exists() => {
+            let template = ensure(qemu, &image).await?;
+            restore_from(qemu, spec, &image, template).await
+        }
+        other => other,
+    }
+}
+
+async fn restore_from(qemu: &Qemu, spec: &Spec, image: &Image, template: Template) -> Result<Guest> {
     let inner = &*qemu.inner;
     let start = Instant::now();
     let mut timings = Timings::default();
@@ -45,12 +56,8 @@ pub async fn restore(qemu: &Qemu, spec: &Spec) -> Result<Guest> {
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
-    let order = Order {
-        image: &image,
-        template: Some(&template.folder),
-        purpose: Use::Restore,
-        capture: spec.capture,
-    };
+    let order =
+        Order { image, template: Some(&template.folder), purpose: Use::Restore, capture: spec.capture };
     let process = Process::start(inner, folder, &order).await?;
     timings.process = start.elapsed();
     load(&process, &template).await?;

@@ -78,14 +78,25 @@ pub async fn ensure(qemu: &Qemu, image: &Image) -> Result<Template> {
     // Another task may have made it meanwhile.
     match usable(qemu, image) {
         Some(template) => Ok(template),
-        None => make(qemu, image).await,
+        None => make_somehow(qemu, image).await,
+    }
+}
+
+/// A guest that does not boot on hardware which passed the probe is emulated.
+async fn make_somehow(qemu: &Qemu, image: &Image) -> Result<Template> {
+    match make(qemu, image).await {
+        Err(error) if qemu.inner.fall_back() => {
+            tracing::warn!(%error, "the guest does not boot with hardware virtualisation; it is emulated from now on");
+            make(qemu, image).await
+        }
+        other => other,
     }
 }
 
 /// Made anew whatever is there.
 pub async fn rebuild(qemu: &Qemu, image: &Image) -> Result<Template> {
     let _lock = lock(image).await?;
-    make(qemu, image).await
+    make_somehow(qemu, image).await
 }
 
 fn usable(qemu: &Qemu, image: &Image) -> Option<Template> {
@@ -110,11 +121,11 @@ fn read(folder: &Path) -> Option<Template> {
 /// Whatever a saved state depends on is in the folder's name.
 fn folder(qemu: &Qemu, image: &Image) -> PathBuf {
     let inner = &*qemu.inner;
-    let call = arguments(inner.accelerator, image.manifest.memory_mib, Use::Restore, false);
+    let call = arguments(inner.accelerator(), image.manifest.memory_mib, Use::Restore, false);
     let key = json!([
         FORMAT,
         inner.version,
-        inner.accelerator,
+        inner.accelerator(),
         call,
         image.manifest.files,
         guest_protocol::VERSION
@@ -244,7 +255,7 @@ fn finish(inner: &Inner, image: &Image, folder: &Path) -> Result<()> {
     let facts = Facts {
         format: FORMAT,
         qemu: inner.version.clone(),
-        accelerator: inner.accelerator.to_string(),
+        accelerator: inner.accelerator().to_string(),
         built_on: jiff::Timestamp::now().to_string(),
         memory: Untouched::of(&folder.join("ram"))?,
     };

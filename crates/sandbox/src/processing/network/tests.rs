@@ -1,3 +1,5 @@
+//! What is told of a capture, whatever is in it.
+
 use std::io::Write as _;
 
 use etherparse::PacketBuilder;

@@ -98,6 +98,20 @@ fn addresses_are_checked() {
 }
 
 #[test]
+fn what_agents_log_is_kept_and_handed_on_as_told() {
+    let fleet = |text: &str| {
+        let parsed = ServerConfig::parse(&format!("{SHORT}{text}")).unwrap();
+        assert!(parsed.unknown.is_empty(), "{:?}", parsed.unknown);
+        parsed.config.fleet
+    };
+    assert_eq!(fleet(""), None);
+    let told = fleet("Fleet:\n  destinations:\n  results: {max_age_days: 7}\n").unwrap();
+    assert_eq!((told.destinations, told.results.max_age_days, told.results.max_bytes), (None, Some(7), None));
+    let told = fleet("Fleet: {destinations: [{name: a, kind: stdout}], max_carve_bytes: 10}\n").unwrap();
+    assert_eq!((told.destinations.unwrap()[0]["kind"].as_str(), told.max_carve_bytes), (Some("stdout"), 10));
+}
+
+#[test]
 fn events_are_kept_for_ever_unless_told() {
     let events = |text: &str| {
         let parsed = ServerConfig::parse(&format!("{SHORT}{text}")).unwrap();

@@ -26,7 +26,7 @@ fn lines(numbers: std::ops::Range<u64>) -> String {
 
 /// Opens the queue and gives all rows; they must be the right ones, numbered without gaps from 1.
 fn rows_of(dir: &Path) -> u64 {
-    let queue = Arc::new(Queue::open("q", dir.to_owned()).unwrap());
+    let queue = Arc::new(Queue::open("q", dir.to_owned(), false).unwrap());
     let end = queue.next();
     let mut count = 0;
     for (found, number) in Reader::new(queue, 1, end, Period::ALWAYS).zip(1..) {

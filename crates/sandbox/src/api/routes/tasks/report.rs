@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -12,7 +13,8 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderValue, header};
 use serde_json::{Map, Value as Json};
-use store::sandbox::task;
+use store::sandbox::{Status, task};
+use tokio::time::Instant;
 
 use crate::api::reply::{self, Reply};
 use crate::api::routes::path::{Id, Texts};
@@ -23,6 +25,9 @@ use crate::server::Sandbox;
 const HTML: &str = "reports/report.html";
 /// What pages made of a sample's words may do: nothing.
 const PAGE_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+/// How long a client that asks too early waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The large parts, which a summary leaves out.
 const LARGE: [&str; 4] = ["procmemory", "debug", "screenshots", "metadata"];
 const LARGE_BEHAVIOR: [&str; 3] = ["generic", "apistats", "processes"];
@@ -44,6 +49,7 @@ async fn report(State(sandbox): State<Arc<Sandbox>>, path: Texts, Query(query): 
     let id = path.number(0)?;
     let format = path.at(1).to_ascii_lowercase();
     let compression = Compression::parse(query.get("tar").map(String::as_str));
+    until_processed(&sandbox, id).await?;
     let element = query.get("elements").filter(|name| !name.is_empty());
     match (&*format, element) {
         ("" | "json", Some(name)) => part(&sandbox, id, name).await,
@@ -68,6 +74,19 @@ fn open(sandbox: &Sandbox, id: u32, name: &str) -> Result<File> {
 
 fn json(sandbox: &Sandbox, id: u32) -> Result<Response> {
     Ok(reply::file(open(sandbox, id, REPORT)?, "application/json")?)
+}
+
+/// Some clients take `completed` for the end and ask at once: the report is on its way then.
+async fn until_processed(sandbox: &Sandbox, id: u32) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let task = sandbox.db.read(move |tx| task::view(tx, id)).await?;
+        let is_on_its_way = task.is_some_and(|task| task.status == Status::Completed);
+        if !is_on_its_way || Instant::now() >= deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 fn html(sandbox: &Sandbox, id: u32) -> Result<Response> {

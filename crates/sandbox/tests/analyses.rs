@@ -1,0 +1,222 @@
+//! Whole analyses over the REST API: from a submission to the report, in real machines.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{GUEST, internet_program, qemu};
+use reqwest::multipart::{Form, Part};
+use sandbox::analysis::Detonator;
+use sandbox::pool::{Machine, Pool};
+use sandbox::{Sandbox, Settings, processor, scheduler};
+use serde_json::{Value as Json, json};
+use serve::listener::{Limits, Listener};
+use serve::shutdown::CancellationToken;
+use store::db::{Db, Location};
+
+/// Not a test of its own: what answers the machines of the tests below, in a process of its own.
+#[test]
+#[ignore = "it is started by other tests"]
+fn internet_process() {
+    sandbox::internet::run().unwrap();
+}
+
+struct Server {
+    http: reqwest::Client,
+    root: String,
+    stop: CancellationToken,
+    dir: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Server {
+    /// A sandbox with so many machines; none when this host has no QEMU.
+    async fn start(machines: u32) -> Option<Self> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let qemu = qemu()?;
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
+        let settings = Settings { free_space: 0, ..Settings::in_dir(dir.path().to_owned()) };
+        let named = |number| Machine {
+            label: GUEST.into(),
+            ..Machine::new(&format!("linux{number}"), "linux", &["x64"])
+        };
+        let sandbox = Sandbox::open(db, settings, Pool::new((1..=machines).map(named).collect())).unwrap();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
+        let root = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        tokio::spawn(processor::run(sandbox.clone(), stop.clone()));
+        tokio::spawn(scheduler::run(
+            sandbox.clone(),
+            Detonator::with_internet(qemu, internet_program()) as Arc<dyn scheduler::Analyst>,
+            stop.clone(),
+        ));
+        tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.clone().cancelled_owned()));
+        Some(Self { http: reqwest::Client::new(), root, stop, dir })
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Response {
+        self.http.get(format!("{}/{path}", self.root)).send().await.unwrap()
+    }
+
+    async fn json(&self, path: &str) -> Json {
+        let response = self.get(path).await;
+        assert_eq!(response.headers()["content-type"], "application/json", "{path}");
+        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+
+    async fn submit(&self, name: &str, content: &str, fields: &[(&'static str, &str)]) -> u64 {
+        let part = Part::bytes(content.as_bytes().to_vec()).file_name(name.to_owned());
+        let form = fields.iter().fold(Form::new().part("file", part), |form, (name, value)| {
+            form.text(*name, (*value).to_owned())
+        });
+        let sent =
+            self.http.post(format!("{}/tasks/create/file", self.root)).multipart(form).send().await.unwrap();
+        assert_eq!(sent.status(), 200);
+        let answer: Json = serde_json::from_slice(&sent.bytes().await.unwrap()).unwrap();
+        assert_eq!(answer["task_ids"], json!([answer["task_id"]]));
+        answer["task_id"].as_u64().unwrap()
+    }
+
+    /// The task, once it has ended.
+    async fn ended(&self, task: u64) -> Json {
+        for _ in 0..3000 {
+            let shown = self.json(&format!("tasks/view/{task}")).await["task"].clone();
+            if !["pending", "running", "completed"].contains(&shown["status"].as_str().unwrap()) {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("task {task} did not end: {:#}", self.json(&format!("tasks/view/{task}")).await);
+    }
+
+    async fn report(&self, task: u64) -> Json {
+        self.json(&format!("tasks/report/{task}")).await
+    }
+
+    fn file(&self, task: u64, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(format!("analyses/{task}/{name}"))).unwrap()
+    }
+}
+
+const SCRIPT: &str = r#"#!/bin/sh
+echo "the clock says $(date -u +%Y-%m-%d) and I am $(id -un)"
+echo "argument $1"
+mkdir -p /tmp/work && echo dropped > /tmp/work/note.txt
+python3 -c 'print("child")'
+sleep 1
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_is_run_and_reported() {
+    let Some(server) = Server::start(1).await else { return };
+    let fields =
+        [("clock", "04-07-2031 16:20:05"), ("options", "arguments=hello"), ("memory", "1"), ("owner", "ada")];
+    let task = server.submit("demo.sh", SCRIPT, &fields).await;
+    let shown = server.ended(task).await;
+    assert_eq!((&shown["status"], &shown["errors"]), (&json!("reported"), &json!([])), "{shown:#}");
+    let guest = &shown["guest"];
+    assert_eq!(
+        (&guest["name"], &guest["manager"], &guest["status"]),
+        (&json!("linux1"), &json!("QEMU"), &json!("stopped"))
+    );
+    assert!(shown["duration"].as_i64().unwrap() >= 1 && shown["completed_on"].is_string());
+    let output = server.file(task, "logs/stdout.txt");
+    assert_eq!(output, "the clock says 2031-04-07 and I am guest\nargument hello\nchild\n");
+    let report = server.report(task).await;
+    assert_eq!(report["target"]["file"]["name"], "demo.sh");
+    let dropped = report["dropped"].as_array().unwrap();
+    let note = dropped.iter().find(|file| file["filepath"] == "/tmp/work/note.txt").unwrap();
+    assert_eq!((&note["size"], note["name"].as_str().unwrap().ends_with("_note.txt")), (&json!(8), true));
+    let processes = report["behavior"]["processes"].as_array().unwrap();
+    let commands: Vec<&str> =
+        processes.iter().map(|process| process["command_line"].as_str().unwrap()).collect();
+    assert!(commands.iter().any(|command| command.contains("print(\"child\")")), "{commands:?}");
+    let tree = &report["behavior"]["processtree"][0];
+    assert!(tree["command_line"].as_str().unwrap().contains("/tmp/demo.sh hello"), "{tree:#}");
+    assert!(!tree["children"].as_array().unwrap().is_empty());
+    assert_eq!(report["network"]["http"], json!([]));
+    assert!(server.file(task, "analysis.log").contains("the first process ended"));
+    // What else clients fetch.
+    let shots = server.get(&format!("tasks/screenshots/{task}")).await;
+    assert_eq!(shots.headers()["content-type"], "application/zip");
+    assert!(shots.headers().contains_key("content-length"));
+    let shot = server.get(&format!("tasks/screenshots/{task}/1")).await;
+    assert_eq!(shot.headers()["content-type"], "image/jpeg");
+    assert_eq!(shot.bytes().await.unwrap()[..2], [0xff, 0xd8]);
+    let capture = server.get(&format!("pcap/get/{task}")).await.bytes().await.unwrap();
+    assert_eq!(capture[..4], [0xd4, 0xc3, 0xb2, 0xa1]);
+    let memory = server.dir.path().join(format!("analyses/{task}/memory.dmp"));
+    assert!(std::fs::metadata(memory).unwrap().len() >= 256 << 20);
+    let all = server.get(&format!("tasks/report/{task}/all?tar=gz")).await.bytes().await.unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&all[..]));
+    let names: Vec<String> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    for name in ["binary", "reports/report.json", "analysis.log", "dump.pcap", "shots/0001.jpg", "task.json"]
+    {
+        assert!(names.iter().any(|member| member == name), "{name} in {names:?}");
+    }
+    assert!(!names.contains(&"memory.dmp".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_run_side_by_side_and_never_meet() {
+    let Some(server) = Server::start(2).await else { return };
+    let script = "head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid; ls /tmp; echo mine > /tmp/$1; sleep 2; ls /tmp";
+    let mut tasks = Vec::new();
+    for name in ["first", "second"] {
+        tasks.push(server.submit("x.sh", script, &[("options", &format!("arguments={name}"))]).await);
+    }
+    let mut outputs = Vec::new();
+    for task in &tasks {
+        let shown = server.ended(*task).await;
+        assert_eq!(shown["errors"], json!([]));
+        outputs.push((server.file(*task, "logs/stdout.txt"), shown["guest"]["name"].clone()));
+    }
+    assert_ne!(outputs[0].1, outputs[1].1);
+    let lines = |at: usize| outputs[at].0.lines().map(String::from).collect::<Vec<_>>();
+    assert_ne!(lines(0)[..2], lines(1)[..2]);
+    assert!(outputs[0].0.contains("first") && !outputs[0].0.contains("second"), "{outputs:?}");
+    assert!(outputs[1].0.contains("second") && !outputs[1].0.contains("first"), "{outputs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
+    let Some(server) = Server::start(1).await else { return };
+    let hostile = [
+        ("endless.sh", "while :; do :; done", "timeout", ""),
+        ("bomb.sh", "bomb() { bomb | bomb & }; bomb; sleep 60", "timeout", ""),
+        ("flood.sh", "yes flood | head -c 10G", "timeout", ""),
+        ("disk.sh", "dd if=/dev/zero of=/tmp/full bs=1M; sleep 1; echo done", "timeout", ""),
+        ("panic.sh", "echo c > /proc/sysrq-trigger; sleep 60", "root", "the guest's kernel gave up"),
+        ("agent.sh", "kill -9 $(pidof harrier-guest-agent); kill -9 1; echo survived", "root", ""),
+        ("off.sh", "echo o > /proc/sysrq-trigger; sleep 60", "root", "switched itself off"),
+    ];
+    for (name, script, how, error) in hostile {
+        let root = if how == "root" { "root=yes" } else { "" };
+        let task = server.submit(name, script, &[("timeout", "8"), ("options", root)]).await;
+        let shown = server.ended(task).await;
+        assert_eq!(shown["status"], "reported", "{name}: {shown:#}");
+        let errors = shown["errors"].to_string();
+        assert!(error.is_empty() || errors.contains(error), "{name}: {errors}");
+        let report = server.report(task).await;
+        assert!(report["info"]["machine"]["name"] == "linux1" && report["behavior"]["processes"].is_array());
+        assert!(
+            server.dir.path().join(format!("analyses/{task}/logs/stdout.txt")).metadata().unwrap().len()
+                < 64 << 20
+        );
+        let next = server.submit("clean.sh", "ls /tmp; echo clean", &[]).await;
+        let shown = server.ended(next).await;
+        assert_eq!(shown["errors"], json!([]), "after {name}");
+        assert_eq!(server.file(next, "logs/stdout.txt"), "clean.sh\nclean\n", "after {name}");
+    }
+}
