@@ -10,6 +10,7 @@ use super::hello::{self, Hello};
 use super::recognise::{Found, by_bytes, by_port};
 use super::services::{Next, Peer, Service, Talk, banner};
 use super::world::World;
+use crate::samples::hex;
 
 /// Bytes of the guest that wait for a service; and of ours that wait for the guest.
 const MAX_INPUT: usize = 128 << 10;
@@ -326,10 +327,6 @@ impl Conversation {
             error: error.map(str::to_owned),
         }));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Ports on which TLS begins at once and the server would speak first inside.
