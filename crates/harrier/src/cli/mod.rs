@@ -52,6 +52,9 @@ enum Command {
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
     Guest(guest::Command),
+    /// The network of one guest; started by the server, which hands it all that it works with.
+    #[command(hide = true)]
+    Internet,
     Loadtest(loadtest::Args),
     /// What a guest has for a network: started by the server, for each guest one.
     #[command(hide = true)]
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Guest(command) => guest::run(command),
+        Command::Internet => sandbox::internet::run().map_err(anyhow::Error::msg).map(|()| ExitCode::SUCCESS),
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Internet => sandbox::internet::run().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::msg),
         Command::Fmt(args) => fmt::run(&args),

@@ -10,13 +10,15 @@ use super::hello::{self, Hello};
 use super::recognise::{Found, by_bytes, by_port};
 use super::services::{Next, Peer, Service, Talk, banner};
 use super::world::World;
+use crate::samples::hex;
 
 /// Bytes of the guest that wait for a service; and of ours that wait for the guest.
 const MAX_INPUT: usize = 128 << 10;
 const MAX_OUTPUT: usize = 256 << 10;
 
-/// A client that says nothing for so long waits for the server.
+/// A client that says nothing for so long waits for the server. Inside of TLS hardly any does, and emulated guests are slow.
 const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE_INSIDE: Duration = Duration::from_secs(10);
 
 pub struct Conversation {
     peer: Peer,
@@ -27,7 +29,11 @@ pub struct Conversation {
     /// For the guest, as it goes over the wire.
     pub out: Vec<u8>,
     server_random: Option<String>,
-    born: Instant,
+    /// Since when a service could have been asked for.
+    readable_since: Instant,
+    /// The handshake ended since the last tick.
+    is_fresh: bool,
+    has_greeted: bool,
     is_closing: bool,
     is_over: bool,
 }
@@ -52,7 +58,9 @@ impl Conversation {
             input: Vec::new(),
             out: Vec::new(),
             server_random: None,
-            born: now,
+            readable_since: now,
+            is_fresh: false,
+            has_greeted: false,
             is_closing: false,
             is_over: false,
         };
@@ -75,7 +83,11 @@ impl Conversation {
 
     /// When [`Conversation::tick`] has something to do.
     pub fn wakes(&self) -> Option<Instant> {
-        (self.service.is_none() && self.is_readable() && !self.is_closing).then(|| self.born + SILENCE)
+        let is_waiting = self.service.is_none() && self.is_readable() && !self.is_closing;
+        // Said once; what the client says then is recognised all the same.
+        let is_due = is_waiting && !(self.has_greeted && self.input.is_empty());
+        let silence = if self.peer.is_secure { SILENCE_INSIDE } else { SILENCE };
+        is_due.then(|| self.readable_since + silence)
     }
 
     /// Whether `input` is what a service would read.
@@ -94,12 +106,17 @@ impl Conversation {
 
     /// Goes on after bytes were sent, or time went by.
     pub fn tick(&mut self, world: &mut World, now: Instant) {
+        if std::mem::take(&mut self.is_fresh) {
+            self.readable_since = now;
+        }
         if self.wakes().is_some_and(|at| now >= at) {
-            // What came, if anything did, could be many things and does not go on.
-            let is_mute = self.input.is_empty();
-            let service =
-                if is_mute { banner::Anything::greets(banner::GENERIC) } else { banner::Anything::default() };
-            self.begin(Some(Box::new(service)), world);
+            if self.input.is_empty() {
+                self.has_greeted = true;
+                self.say(banner::GENERIC.as_bytes());
+            } else {
+                // It could be many things and does not go on.
+                self.begin(Some(Box::new(banner::Anything::default())), world);
+            }
         }
         self.advance(world);
     }
@@ -272,6 +289,7 @@ impl Conversation {
                 self.tell_tls(&hello, Some(&connection), None, world);
                 self.tls = Layer::Open(connection);
                 self.peer.is_secure = true;
+                self.is_fresh = true;
                 // After STARTTLS the service goes on.
                 if self.service.is_none() && self.input.is_empty() {
                     self.begin(by_port(inner_port(self.peer.flow.dport)), world);
@@ -326,10 +344,6 @@ impl Conversation {
             error: error.map(str::to_owned),
         }));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Ports on which TLS begins at once and the server would speak first inside.

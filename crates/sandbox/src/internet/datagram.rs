@@ -97,9 +97,11 @@ fn asks_for_us(arp: &etherparse::ArpPacketSlice<'_>) -> bool {
 
 /// Neither many at once, nor nobody, nor the guest itself.
 fn is_host(address: Ipv4Addr) -> bool {
-    let own_network = address.octets()[..3] == GATEWAY.octets()[..3];
+    let [.., last] = address.octets();
+    let is_own_broadcast = address.octets()[..3] == GATEWAY.octets()[..3] && last == 255;
     let is_many = address.is_broadcast() || address.is_multicast() || address.is_unspecified();
-    !is_many && !address.is_loopback() && address != GUEST && !(own_network && address.octets()[3] == 255)
+    let is_nobody = is_many || is_own_broadcast || address.is_loopback() || address == GUEST;
+    !is_nobody
 }
 
 fn datagram(flow: &Flow, payload: &[u8], world: &mut World) -> Option<Vec<u8>> {

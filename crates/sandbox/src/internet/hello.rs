@@ -139,7 +139,7 @@ impl Hello {
     }
 
     pub fn ja3_hash(&self) -> String {
-        Md5::digest(self.ja3()).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::samples::hex(&Md5::digest(self.ja3()))
     }
 
     pub fn newest_name(&self) -> String {

@@ -40,6 +40,7 @@ mod settings;
 mod stack;
 mod world;
 
+pub use conversation::Conversation;
 pub use launch::{Internet, Program};
 pub use process::run;
 pub use settings::{Authority, Settings};

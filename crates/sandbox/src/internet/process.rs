@@ -96,7 +96,7 @@ fn serve(link: &mut Link<UnixStream>, control: &UnixStream, stack: &mut Stack) -
         }
         stack.poll(Instant::now());
         while link.has_room() {
-            let Some(frame) = stack.next() else { break };
+            let Some(frame) = stack.take_frame() else { break };
             link.send(&frame);
         }
         // A machine that ended is noticed by reading.

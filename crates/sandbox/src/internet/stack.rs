@@ -114,7 +114,7 @@ impl Stack {
     }
 
     /// The next frame for the guest.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn take_frame(&mut self) -> Option<Vec<u8>> {
         self.card.take()
     }
 

@@ -15,6 +15,7 @@ use crate::samples::sha256;
 
 mod dns;
 mod http;
+mod log;
 mod pcap;
 mod stream;
 
@@ -28,9 +29,21 @@ const MAX_PACKETS: u64 = 2_000_000;
 const MAX_FLOWS: usize = 10_000;
 
 fn of(case: &Case<'_>) -> io::Result<Json> {
-    let Some(file) = case.folder.find(CAPTURE)? else { return Ok(Summary::default().report(None)) };
-    let hash = sha256(file.try_clone()?)?;
-    Ok(summarise(file)?.report(Some(hash)))
+    let told = log::read(case)?;
+    let mut report = match case.folder.find(CAPTURE)? {
+        Some(file) => {
+            let hash = sha256(file.try_clone()?)?;
+            summarise(file)?.report(Some(hash))
+        }
+        None => Summary::default().report(None),
+    };
+    let mut requests = report["http"].as_array().cloned().unwrap_or_default();
+    for request in told.requests.iter().map(log::request) {
+        http::count(&mut requests, request);
+    }
+    report["http"] = requests.into();
+    told.fill(&mut report);
+    Ok(report)
 }
 
 /// Reads a whole capture.

@@ -136,3 +136,46 @@ fn a_part_that_fails_is_named_and_the_others_are_there() {
         json!(["no screenshots", "processing of network failed: this is no capture"])
     );
 }
+
+#[test]
+fn what_the_network_told_is_in_the_report_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = Samples::open(dir.path()).unwrap();
+    let folder = Analyses::open(dir.path()).unwrap().create(7).unwrap();
+    let flow = r#""flow":{"src":"10.0.2.15","sport":4000,"dst":"198.18.4.2","dport":8443}"#;
+    let http = format!(
+        r#"{{"time":1,"event":"http",{flow},"is_secure":true,"method":"POST","host":"c2.example","target":"/up?x=1","version":1,"user-agent":"","user_agent":"evil","request":"UE9TVCAvdXA=","request_body":{{"data":"bG9vdA==","length":9}},"status":200,"response":"SFRUUC8xLjEgMjAwIE9L","response_body":"b2s="}}"#
+    );
+    let smtp = format!(
+        r#"{{"time":2,"event":"smtp",{flow},"is_secure":false,"banner":"220","hostname":"pc","mail_from":"a@b","mail_to":["c@d"],"auth_type":"PLAIN","username":"u","password":"p","message":{{"data":"U3ViamVjdDogbG9vdA0KIGFnYWluDQoNCmJvZHk=","length":29}},"raw":"SEVMTw=="}}"#
+    );
+    let irc = format!(r##"{{"time":3,"event":"irc",{flow},"command":"JOIN","params":"#c"}}"##);
+    let lines = [&http, &http, "no line of a log", &smtp, &irc, r#"{"time":4,"event":"cut"}"#, &http[..90]];
+    fs::write(folder.path().join("logs/network.jsonl"), lines.join("\n")).unwrap();
+    let task = task(None);
+    let case = Case { task: &task, folder: &folder, samples: &samples };
+    // Twice, as when results are processed again.
+    for _ in 0..2 {
+        assert_eq!(process(&case).unwrap(), Vec::<String>::new());
+    }
+    let network = &read(&folder)["network"];
+    assert_eq!((network["http_ex"].as_array().unwrap().len(), &network["log_cut"]), (0, &json!(true)));
+    let entry = &network["https_ex"][1];
+    assert_eq!(
+        (&entry["uri"], &entry["status"], &entry["dport"]),
+        (&json!("/up?x=1"), &json!(200), &json!(8443))
+    );
+    assert_eq!(entry["req"]["cut_from"], 9);
+    let path = entry["req"]["path"].as_str().unwrap();
+    assert_eq!(
+        fs::read_to_string(folder.path().join(path.strip_prefix("analyses/7/").unwrap())).unwrap(),
+        "loot"
+    );
+    assert!(path.ends_with(entry["req"]["sha1"].as_str().unwrap()), "{path}");
+    let plain = &network["http"][0];
+    assert_eq!((&plain["uri"], &plain["count"]), (&json!("https://c2.example:8443/up?x=1"), &json!(2)));
+    let mail = &network["smtp_ex"][0]["req"];
+    assert_eq!((&mail["headers"]["Subject"], &mail["mail_body"]), (&json!("loot again"), &json!("body")));
+    assert_eq!(network["smtp"], json!([{"dst": "198.18.4.2", "raw": "HELO"}]));
+    assert_eq!((&network["irc"][0]["type"], &network["irc"][0]["params"]), (&json!("client"), &json!("#c")));
+}

@@ -91,7 +91,8 @@ impl Digesting {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as reports and file names show them.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

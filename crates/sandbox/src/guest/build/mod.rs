@@ -1,6 +1,6 @@
 //! Building a guest from Debian's packages, with the distribution's own tools.
 
-mod authority;
+pub(crate) mod authority;
 mod initial;
 mod kernel;
 mod program;

@@ -137,8 +137,8 @@ pub fn command(
     accelerator: Accelerator,
     arguments: &[String],
 ) -> Command {
-    let (mut call, [image, template, own]) = view.enter(account, accelerator);
-    confine(&mut call, FILE_BYTES);
+    let (call, [image, template, own]) = view.enter(account, accelerator);
+    let mut call = enclose(call, FILE_BYTES);
     call.env(orphans::MARK, view.own);
     if accelerator == Accelerator::Kvm {
         call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
@@ -159,23 +159,50 @@ pub fn command(
     call
 }
 
-/// The beginning of a call for another program than QEMU: what else is seen, and what runs, follows as further arguments.
-pub fn confined(account: Option<&Account>, file_bytes: u64) -> Command {
-    let mut call = match account {
+/// Puts the program `$2` below `$1`, where everybody can pass, and becomes the rest of its words.
+const MOUNT_PROGRAM: &str = r#"
+    mount -t tmpfs -o mode=755,size=64k tmpfs "$1" && touch "$1/program" && mount --bind "$2" "$1/program" &&
+    shift 2 && exec "$@""#;
+
+/// A call of a program of ours, which is seen as `inside` and sees no other folder and no device. Its words follow as arguments.
+pub fn confined(account: Option<&Account>, program: &Path, inside: &str, file_bytes: u64) -> Command {
+    let mut seen = program.to_path_buf();
+    let call = match account {
         None => Command::new("prlimit"),
         Some(account) => {
-            let mut call = Command::new("setpriv");
+            let is_reachable = check_reachable(account, program.parent().unwrap_or(Path::new("/"))).is_ok();
+            let mut call = if is_reachable {
+                Command::new("setpriv")
+            } else {
+                let point = mount_point(&[program]);
+                seen = Path::new(point).join("program");
+                let mut call = Command::new("unshare");
+                call.args([
+                    "--mount",
+                    "--propagation",
+                    "private",
+                    "--",
+                    "sh",
+                    "-c",
+                    MOUNT_PROGRAM,
+                    "sh",
+                    point,
+                ]);
+                call.arg(program).arg("setpriv");
+                call
+            };
             call.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
             call.args(["--clear-groups", "--", "prlimit"]);
             call
         }
     };
-    confine(&mut call, file_bytes);
+    let mut call = enclose(call, file_bytes);
+    call.arg("--ro-bind").arg(seen).args([inside, inside]);
     call
 }
 
-/// Limits, namespaces, the system's programs and libraries to see.
-fn confine(call: &mut Command, file_bytes: u64) {
+/// Limits and namespaces, with the system's programs and libraries to see.
+fn enclose(mut call: Command, file_bytes: u64) -> Command {
     call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={file_bytes}"));
     call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
     call.args([
@@ -192,6 +219,7 @@ fn confine(call: &mut Command, file_bytes: u64) {
     call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
     call.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
     call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    call
 }
 
 type Job = (Command, Sender<io::Result<Child>>);

@@ -14,17 +14,24 @@ pub fn requests(streams: &Streams) -> Json {
     for (flow, bytes) in streams.iter() {
         let mut rest = bytes;
         while let Some((request, used)) = parse(rest, flow.dst.to_string(), flow.dport) {
-            let is_same =
-                |known: &Json| ["uri", "method", "data"].iter().all(|key| known[*key] == request[*key]);
-            match requests.iter().position(is_same) {
-                Some(at) => requests[at]["count"] = (requests[at]["count"].as_u64().unwrap_or(0) + 1).into(),
-                None if requests.len() < MAX_REQUESTS => requests.push(request),
-                None => return requests.into(),
+            if !count(&mut requests, request) {
+                return requests.into();
             }
             rest = &rest[used..];
         }
     }
     requests.into()
+}
+
+/// Adds a request, or counts it when it is known. False when there is no room for it.
+pub fn count(requests: &mut Vec<Json>, request: Json) -> bool {
+    let is_same = |known: &Json| ["uri", "method", "data"].iter().all(|key| known[*key] == request[*key]);
+    match requests.iter().position(is_same) {
+        Some(at) => requests[at]["count"] = (requests[at]["count"].as_u64().unwrap_or(0) + 1).into(),
+        None if requests.len() < MAX_REQUESTS => requests.push(request),
+        None => return false,
+    }
+    true
 }
 
 /// The first request in what a client said, and how long it is.
