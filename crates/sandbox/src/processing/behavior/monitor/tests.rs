@@ -1,3 +1,5 @@
+//! Logs as a monitor writes them, and as a sample that took it over does.
+
 use super::*;
 
 /// A document of fields that are encoded already.
