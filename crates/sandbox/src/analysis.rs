@@ -13,6 +13,7 @@ use store::sandbox::{Category, GuestStatus, guest, task};
 use tokio::time::Instant;
 
 use crate::guest::Event;
+use crate::internet::{Program, Route};
 use crate::machine::{Guest, Qemu, Spec};
 use crate::pool::Machine;
 use crate::results::MEMORY;
@@ -20,6 +21,7 @@ use crate::scheduler::{Analyst, Run};
 
 mod dropped;
 mod log;
+mod network;
 mod package;
 mod record;
 mod screen;
@@ -31,11 +33,18 @@ use record::Recorder;
 /// Runs tasks in virtual machines of QEMU. The label of a machine is the name of the guest's image.
 pub struct Detonator {
     qemu: Qemu,
+    internet: Program,
 }
 
 impl Detonator {
-    pub fn new(qemu: Qemu) -> Arc<Self> {
-        Arc::new(Self { qemu })
+    /// The networks of guests are this binary, by its command `internet`.
+    pub fn new(qemu: Qemu) -> Result<Arc<Self>, crate::Error> {
+        Ok(Self::with_internet(qemu, Program::own()?))
+    }
+
+    /// The networks of guests are another program, which calls [`crate::internet::run`].
+    pub fn with_internet(qemu: Qemu, internet: Program) -> Arc<Self> {
+        Arc::new(Self { qemu, internet })
     }
 }
 
@@ -45,10 +54,10 @@ impl Analyst for Detonator {
     }
 
     fn analyse(&self, run: Run) -> BoxFuture<'static, Vec<String>> {
-        let qemu = self.qemu.clone();
+        let (qemu, internet) = (self.qemu.clone(), self.internet.clone());
         Box::pin(async move {
             let mut analysis = match Log::open(&run.folder) {
-                Ok(log) => Analysis { run, qemu, log, errors: Vec::new() },
+                Ok(log) => Analysis { run, qemu, internet, log, errors: Vec::new() },
                 Err(error) => return vec![format!("the log of the analysis cannot be written: {error}")],
             };
             if let Err(text) = analysis.whole().await {
@@ -65,6 +74,7 @@ impl Analyst for Detonator {
 struct Analysis {
     run: Run,
     qemu: Qemu,
+    internet: Program,
     log: Log,
     errors: Vec<String>,
 }
@@ -89,7 +99,8 @@ impl Analysis {
         self.set_guest(GuestStatus::Starting).await;
         let guest = self.restore(&machine.label).await?;
         self.run.sandbox.pool.set_status(&machine.name, "running");
-        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route)).await;
+        let internet = network::connect(self, &guest, route).await?;
+        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route.name())).await;
         saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
         let critical =
             Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout));
@@ -103,17 +114,25 @@ impl Analysis {
         });
         self.set_guest(GuestStatus::Stopping).await;
         self.end(&guest).await;
+        if let Some(Err(error)) = network::finish(internet).await {
+            self.fail(error);
+        }
         self.run.sandbox.pool.set_status(&machine.name, "poweroff");
         result
     }
 
     /// Which network the machine gets. What was asked for and is not there fails: it is a matter of safety.
-    fn route(&self) -> Result<&'static str, String> {
+    fn route(&self) -> Result<Route, String> {
         let options = self.run.task.options.as_deref().unwrap_or_default();
-        match crate::api::options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
-            None | Some("none" | "drop") => Ok("none"),
-            Some(other) => Err(format!("the network {other:?} is not there")),
-        }
+        let asked = crate::api::options::pairs(options).find(|(name, _)| *name == "route");
+        Route::asked(asked.map(|(_, value)| value))
+    }
+
+    /// The guest's clock, if the task asks for one: the time of submission stands for none.
+    fn clock(&self) -> Option<jiff::Timestamp> {
+        let task = &self.run.task;
+        let clock = (task.clock != task.added_on).then_some(task.clock.0);
+        clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok())
     }
 
     async fn set_guest(&self, status: GuestStatus) {
@@ -124,11 +143,7 @@ impl Analysis {
     }
 
     async fn restore(&mut self, image: &str) -> Result<Guest, String> {
-        let task = &self.run.task;
-        // The time of submission stands for none.
-        let clock = (task.clock != task.added_on).then_some(task.clock.0);
-        let clock = clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-        let spec = Spec { clock, ..Spec::new(image) };
+        let spec = Spec { clock: self.clock(), ..Spec::new(image) };
         match self.qemu.restore(&spec).await {
             Ok(guest) => {
                 let took = guest.timings().ready.as_secs_f64();

@@ -51,6 +51,8 @@ pub enum Error {
     Protocol(String),
     #[error("the guest: {text}", text = .0.text.to_text())]
     Guest(Failure),
+    #[error("the guest's network: {text}")]
+    Network { text: String },
     #[error("the template was changed from outside while guests ran from it; it is made anew")]
     TemplateChanged,
 }

@@ -9,6 +9,7 @@
 //! - [`api`]: the REST API, one file per noun.
 //! - [`analysis`]: one run of one sample in one machine.
 //! - [`scheduler`], [`processor`]: which task is next, for a machine and for processing.
+//! - [`internet`]: the network that guests are connected to, a process of its own for each.
 //! - [`pool`]: the machines, and who has them. [`machine`], [`guest`]: what runs them, and how they are built.
 //! - [`remote`], [`result_server`]: machines whose guests speak Cuckoo's own protocol, and where they send what they find.
 //! - [`processing`]: from the results of a run to its report, one module for each part.
@@ -28,12 +29,14 @@
 //!
 //! [`machine::Qemu`] restores guests, [`guest::Agent`] speaks with the agent inside; [`machine::Machinery`] is what another
 //! kind of machine would implement. The network of a guest is a Unix socket ([`machine::Guest::network_socket`]) on which QEMU
-//! listens: each Ethernet frame follows its length, four bytes, big-endian. Nobody connected means no network.
+//! listens: each Ethernet frame follows its length, four bytes, big-endian. Nobody connected means no network; [`internet`] is what
+//! connects there.
 
 pub mod analysis;
 pub mod api;
 pub mod error;
 pub mod guest;
+pub mod internet;
 pub mod machine;
 pub mod pool;
 pub mod processing;

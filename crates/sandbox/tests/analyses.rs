@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{GUEST, qemu};
+use common::{GUEST, internet_program, qemu};
 use reqwest::multipart::{Form, Part};
 use sandbox::analysis::Detonator;
 use sandbox::pool::{Machine, Pool};
@@ -14,6 +14,13 @@ use serde_json::{Value as Json, json};
 use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::db::{Db, Location};
+
+/// Not a test of its own: what the machines of the tests below have for a network.
+#[test]
+#[ignore = "it is started by other tests"]
+fn internet_process() {
+    sandbox::internet::run().unwrap();
+}
 
 struct Server {
     http: reqwest::Client,
@@ -47,7 +54,7 @@ impl Server {
         tokio::spawn(processor::run(sandbox.clone(), stop.clone()));
         tokio::spawn(scheduler::run(
             sandbox.clone(),
-            Detonator::new(qemu) as Arc<dyn scheduler::Analyst>,
+            Detonator::with_internet(qemu, internet_program()) as Arc<dyn scheduler::Analyst>,
             stop.clone(),
         ));
         tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.clone().cancelled_owned()));

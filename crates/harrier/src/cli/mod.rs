@@ -53,6 +53,9 @@ enum Command {
     #[command(subcommand)]
     Guest(guest::Command),
     Loadtest(loadtest::Args),
+    /// What a guest has for a network: started by the server, for each guest one.
+    #[command(hide = true)]
+    Internet,
     Fmt(fmt::Args),
     Check(check::Args),
     /// Print the version.
@@ -75,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => backup::restore(&args),
         Command::Guest(command) => guest::run(command),
         Command::Loadtest(args) => loadtest::run(&args),
+        Command::Internet => sandbox::internet::run().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::msg),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Version => {

@@ -128,3 +128,9 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
     }
     Ok(outcome)
 }
+
+/// The network of guests as a process: the test `internet_process` of this very binary, which is not one.
+pub fn internet_program() -> sandbox::internet::Program {
+    let arguments = ["--ignored", "--exact", "internet_process", "--nocapture"].map(Into::into).to_vec();
+    sandbox::internet::Program { path: std::env::current_exe().unwrap(), arguments }
+}

@@ -208,7 +208,10 @@ async fn run_machines(
         tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
     }
     let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count, machines));
-    scheduler::run(sandbox, Arc::new(Kinds { guests: Detonator::new(qemu), remote }), stop).await;
+    match Detonator::new(qemu) {
+        Ok(guests) => scheduler::run(sandbox, Arc::new(Kinds { guests, remote }), stop).await,
+        Err(error) => tracing::error!(target: "sandbox", %error, "machines cannot be used"),
+    }
     watch.abort();
 }
 

@@ -48,6 +48,12 @@ impl Guest {
         self.process.path().join("net")
     }
 
+    /// A connection to [`Guest::network_socket`], however long that path is.
+    pub async fn network(&self) -> Result<std::os::unix::net::UnixStream> {
+        let stream = self.process.connect("net").await?.into_std();
+        stream.map_err(Error::io("connect to", self.network_socket()))
+    }
+
     /// Waits until the machine ends by itself, and says why.
     pub async fn ended(&self) -> End {
         let mut ended = self.process.ended();

@@ -138,20 +138,7 @@ pub fn command(
     arguments: &[String],
 ) -> Command {
     let (mut call, [image, template, own]) = view.enter(account, accelerator);
-    call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={FILE_BYTES}"));
-    call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
-    call.args([
-        "--ro-bind",
-        "/usr",
-        "/usr",
-        "--symlink",
-        "usr/lib",
-        "/lib",
-        "--symlink",
-        "usr/lib64",
-        "/lib64",
-    ]);
-    call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
+    confine(&mut call, FILE_BYTES);
     if accelerator == Accelerator::Kvm {
         call.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
     }
@@ -168,9 +155,42 @@ pub fn command(
     }
     bind("--bind", own, OWN.into());
     call.arg(PROGRAM).args(arguments);
+    call
+}
+
+/// The beginning of a call for another program than QEMU: what else is seen, and what runs, follows as further arguments.
+pub fn confined(account: Option<&Account>, file_bytes: u64) -> Command {
+    let mut call = match account {
+        None => Command::new("prlimit"),
+        Some(account) => {
+            let mut call = Command::new("setpriv");
+            call.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
+            call.args(["--clear-groups", "--", "prlimit"]);
+            call
+        }
+    };
+    confine(&mut call, file_bytes);
+    call
+}
+
+/// Limits, namespaces, the system's programs and libraries to see.
+fn confine(call: &mut Command, file_bytes: u64) {
+    call.arg("--core=0").arg(format!("--nofile={OPEN_FILES}")).arg(format!("--fsize={file_bytes}"));
+    call.args(["--", "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
+    call.args([
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--symlink",
+        "usr/lib",
+        "/lib",
+        "--symlink",
+        "usr/lib64",
+        "/lib64",
+    ]);
+    call.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--chdir", "/"]);
     call.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
     call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    call
 }
 
 type Job = (Command, Sender<io::Result<Child>>);

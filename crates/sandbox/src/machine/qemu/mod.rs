@@ -3,7 +3,7 @@
 mod arguments;
 mod cgroup;
 mod guest;
-mod jail;
+pub(crate) mod jail;
 mod orphans;
 mod process;
 mod qmp;
@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use cgroup::Groups;
 pub use guest::Guest;
+pub use jail::Account;
+pub(crate) use process::family;
 pub use restore::Timings;
 pub use template::Template;
 
@@ -140,6 +143,11 @@ impl Qemu {
     /// Such as `QEMU emulator version 7.2.22 (Debian …)`.
     pub fn version(&self) -> &str {
         &self.inner.version
+    }
+
+    /// Whom machines run as; none when that is who this process is.
+    pub fn account(&self) -> Option<&Account> {
+        self.inner.account.as_ref()
     }
 
     /// The template of an image, made when it is missing or does not fit this host any more.

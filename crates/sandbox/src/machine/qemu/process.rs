@@ -302,7 +302,7 @@ pub async fn console(monitor: &Qmp) -> Result<String> {
 }
 
 /// A process and all below it.
-fn family(pid: u32) -> Vec<u32> {
+pub fn family(pid: u32) -> Vec<u32> {
     let mut all = vec![pid];
     let mut at = 0;
     while let Some(pid) = all.get(at) {

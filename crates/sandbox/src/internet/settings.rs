@@ -1,0 +1,43 @@
+//! What the process is told before the first frame.
+
+use serde::{Deserialize, Serialize};
+
+use super::Route;
+
+/// The longest settings that are read: two small PEM texts and a few words.
+pub const MAX_BYTES: usize = 64 << 10;
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Settings {
+    pub route: Route,
+    /// PEM of the authority that the guest trusts. Without it, connections with TLS end in an alert.
+    pub authority: Option<Authority>,
+    /// How far the guest's clock is ahead of the host's, in seconds.
+    pub clock_offset: i64,
+    /// The most bytes of the log.
+    pub log_bytes: u64,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Authority {
+    pub certificate: String,
+    pub key: String,
+}
+
+/// Room for some tens of thousands of requests.
+const LOG_BYTES: u64 = 64 << 20;
+
+impl Settings {
+    pub fn new(route: Route) -> Self {
+        Self { route, authority: None, clock_offset: 0, log_bytes: LOG_BYTES }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("route", &self.route)
+            .field("clock_offset", &self.clock_offset)
+            .finish_non_exhaustive()
+    }
+}
