@@ -119,6 +119,12 @@ async fn a_script_is_run_and_reported() {
     let fields =
         [("clock", "04-07-2031 16:20:05"), ("options", "arguments=hello"), ("memory", "1"), ("owner", "ada")];
     let task = server.submit("demo.sh", SCRIPT, &fields).await;
+    let events = server.get(&format!("tasks/events/{task}")).await;
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let told = events.text().await.unwrap();
+    let stages = ["\"restoring\"", "\"running\"", "\"reported\""]
+        .map(|stage| told.find(stage).unwrap_or_else(|| panic!("{stage}: {told}")));
+    assert!(stages.is_sorted(), "{told}");
     let shown = server.ended(task).await;
     assert_eq!((&shown["status"], &shown["errors"]), (&json!("reported"), &json!([])), "{shown:#}");
     let guest = &shown["guest"];

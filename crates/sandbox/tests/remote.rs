@@ -357,9 +357,13 @@ async fn what_goes_wrong_is_an_error_and_a_report() {
     );
 }
 
+/// What hangs up on everybody.
+const PINNED: &[u8] = b"hangs up";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_that_answer_nonsense_are_survived_and_named() {
-    let cases: [(&str, &[u8], usize, &str); 8] = [
+    let cases: [(&str, &[u8], usize, &str); 9] = [
+        ("pinned", PINNED, 0, "pinned to another host"),
         (
             "xmlrpc",
             b"HTTP/1.0 501 Unsupported method ('GET')\r\nContent-Length: 0\r\n\r\n",

@@ -111,15 +111,16 @@ impl Analysis {
         self.reset().await?;
         self.set_guest(GuestStatus::Starting).await;
         let critical = self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout);
-        let until = Instant::now() + Duration::from_secs(critical);
-        self.connect(until).await?;
+        // Once for the machine to come up, once for the files, once for the run.
+        let limit = Duration::from_secs(critical);
+        self.connect(Instant::now() + limit).await?;
         self.run.sandbox.pool.set_status(&self.machine.name, "running");
-        tokio::time::timeout_at(until, self.upload())
+        tokio::time::timeout(limit, self.upload())
             .await
             .unwrap_or_else(|_| Err(format!("the guest took longer than {critical} s to take its files")))?;
         self.set_guest(GuestStatus::Running).await;
         self.tell("running", "the analyzer runs");
-        self.watch(until).await
+        self.watch(Instant::now() + limit).await
     }
 
     /// Seconds that the sample may run.
@@ -169,7 +170,7 @@ impl Analysis {
                 }
                 Err(fault) => fault,
             };
-            let is_final = !matches!(fault, Fault::Unreachable(_) | Fault::Silent(_));
+            let is_final = !matches!(fault, Fault::Unreachable(_) | Fault::Silent(_) | Fault::Closed);
             if is_final || Instant::now() + EVERY >= until {
                 return Err(fail(&fault, &self.machine.name));
             }

@@ -26,6 +26,8 @@ pub enum Fault {
     Unreachable(io::Error),
     #[error("it did not answer within {0:?}")]
     Silent(Duration),
+    #[error("it closes the connection without an answer, as one does that is pinned to another host")]
+    Closed,
     #[error("its answer is longer than {MAX_ANSWER} bytes")]
     Long,
     #[error("its answer is no HTTP: {0}")]
@@ -76,13 +78,16 @@ async fn exchange(agent: SocketAddr, request: Request<Body>) -> Result<(StatusCo
         // It closed, or broke: what came until then may be all of the answer.
         ended = &mut connection => match tokio::time::timeout(Duration::from_secs(1), &mut answer).await {
             Ok(answer) => answer,
-            Err(_) => Err(ended.err().map_or(Fault::Answer("the connection closed"), broken)),
+            Err(_) => Err(ended.err().map_or(Fault::Closed, broken)),
         },
     }
 }
 
 /// What hyper says, with its cause.
 fn broken(error: hyper::Error) -> Fault {
+    if error.is_incomplete_message() || error.is_canceled() {
+        return Fault::Closed;
+    }
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Fault::Http(format!("{error}{cause}"))
 }

@@ -32,6 +32,7 @@ pub(super) async fn receive(session: Arc<Session>, mut stream: impl AsyncRead + 
     };
     let over = session.over.clone();
     let header = tokio::select! {
+        biased;
         () = over.cancelled() => return,
         header = tokio::time::timeout(session.limits.header, read_header(&mut stream)) => header,
     };

@@ -65,7 +65,7 @@ impl Guest {
         Self { agent, state }
     }
 
-    /// Something that answers the same bytes to everybody, whatever is asked.
+    /// Something that answers the same bytes to everybody, whatever is asked. With the bytes `hangs up` it does so.
     pub async fn raw(ip: &str, answer: &'static [u8], repeat: usize) -> SocketAddr {
         let listener = TcpListener::bind((ip.parse::<IpAddr>().unwrap(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -78,6 +78,9 @@ impl Guest {
                         if stream.write_all(answer).await.is_err() {
                             return;
                         }
+                    }
+                    if answer == b"hangs up" {
+                        return;
                     }
                     // Neither more nor an end.
                     let _ = stream.read_to_end(&mut asked).await;

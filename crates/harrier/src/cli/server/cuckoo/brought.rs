@@ -49,3 +49,35 @@ impl Brought {
         Ok(Some(tokio::spawn(taking)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(cuckoo: Option<serde_json::Value>) -> anyhow::Result<Brought> {
+        Brought::read(&ServerConfig { cuckoo, ..ServerConfig::default() })
+    }
+
+    #[test]
+    fn the_section_names_machines_or_is_refused_by_name() {
+        let none = read(None).unwrap();
+        assert!(none.machines.is_empty() && none.listens.is_none());
+        let machine = json!({"name": "w10", "kind": "physical", "platform": "windows", "ip": "10.9.0.7"});
+        let one = read(Some(json!({"result_server": "10.9.0.1:2042", "machines": [machine]}))).unwrap();
+        assert_eq!(
+            (&*one.machines[0].resultserver_ip, one.analyst.manager(&one.machines[0])),
+            ("10.9.0.1", "Physical")
+        );
+        let wrong = read(Some(json!({"machine": []}))).err().unwrap().to_string();
+        assert!(wrong.starts_with("the configuration's Cuckoo: unknown field `machine`"), "{wrong}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_ours_is_named() {
+        let elsewhere = read(Some(json!({"result_server": "203.0.113.1:2042"}))).unwrap();
+        let error = elsewhere.take_results(&CancellationToken::new()).await.unwrap_err().to_string();
+        assert!(error.contains("203.0.113.1:2042") && error.contains("Cuckoo.result_server"), "{error}");
+    }
+}

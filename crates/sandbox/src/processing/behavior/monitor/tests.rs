@@ -1,4 +1,4 @@
-//! Logs of monitors as events, whatever they hold.
+//! Logs as a monitor writes them, and as a sample that took it over does.
 
 use super::*;
 
