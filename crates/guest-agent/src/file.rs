@@ -109,6 +109,7 @@ pub fn open_regular(path: impl AsRef<Path>) -> io::Result<(File, FileFacts)> {
         uid: about.uid(),
         gid: about.gid(),
         modified: about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec()),
+        writers: Vec::new(),
     };
     Ok((file, facts))
 }

@@ -12,11 +12,13 @@ use guest_protocol::{Limits, Owner, Run as Command};
 use store::sandbox::{Category, GuestStatus, guest, task};
 use tokio::time::Instant;
 
+use crate::api::options;
 use crate::guest::Event;
 use crate::machine::{Guest, Qemu, Spec};
 use crate::results::MEMORY;
 use crate::scheduler::{Analyst, Run};
 
+mod calls;
 mod dropped;
 mod log;
 mod package;
@@ -109,7 +111,7 @@ impl Analysis {
     /// Which network the machine gets. What was asked for and is not there fails: it is a matter of safety.
     fn route(&self) -> Result<&'static str, String> {
         let options = self.run.task.options.as_deref().unwrap_or_default();
-        match crate::api::options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
+        match options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
             None | Some("none" | "drop") => Ok("none"),
             Some(other) => Err(format!("the network {other:?} is not there")),
         }
@@ -148,10 +150,14 @@ impl Analysis {
         self.upload(guest, &plan).await?;
         self.set_guest(GuestStatus::Running).await;
         let command = self.command(&plan);
+        if !command.trace {
+            self.log.info("system calls are not recorded, as asked");
+        }
         let words: Vec<String> = command.command.iter().map(|word| word.to_text().into_owned()).collect();
         self.tell("running", &format!("running {}", words.join(" ")));
         let began = Instant::now();
-        let mut recorder = Recorder::begin(&self.run, words).map_err(|error| error.to_string())?;
+        let mut recorder =
+            Recorder::begin(&self.run, words, &plan.folder).map_err(|error| error.to_string())?;
         let screen = screen::Watch::new(&self.run);
         let ended = tokio::select! {
             ended = self.record(guest, command, &mut recorder) => ended,
@@ -187,6 +193,12 @@ impl Analysis {
         put.map_err(|error| format!("the sample did not reach the machine: {error}"))
     }
 
+    /// Whether the sample runs without being traced.
+    fn is_free(&self) -> bool {
+        let options = self.run.task.options.as_deref().unwrap_or_default();
+        options::pairs(options).any(|(name, value)| name == "free" && options::is_on(value))
+    }
+
     fn command(&self, plan: &Plan) -> Command {
         Command {
             command: plan.command.iter().map(|word| word.as_str().into()).collect(),
@@ -200,7 +212,7 @@ impl Analysis {
             watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
             limits: Limits { milliseconds: self.timeout() * 1000, wait_for_all: true, ..Limits::default() },
             window: 0,
-            trace: false,
+            trace: !self.is_free(),
             stdin: "".into(),
         }
     }

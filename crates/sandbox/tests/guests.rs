@@ -6,7 +6,7 @@ use common::{GUEST, Outcome, collect, qemu, root_sh, sh};
 use sandbox::Error;
 use sandbox::error::End;
 use sandbox::machine::{Guest, Qemu, Spec};
-use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run};
+use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run, Syscall};
 
 async fn restore(qemu: &Qemu) -> Guest {
     qemu.restore(&Spec::new(GUEST)).await.unwrap()
@@ -184,17 +184,30 @@ async fn the_processes_of_a_run_are_told_with_their_parents() {
 async fn system_calls_of_a_run_are_recorded_and_no_others() {
     const OPEN_AT: u32 = 257;
     const CONNECT: u32 = 42;
+    const EXECVE: u32 = 59;
+    const BRK: u32 = 12;
     let Some(qemu) = qemu() else { return };
     let guest = restore(&qemu).await;
     let line = "cat /etc/no-such-file; python3 -c 'import socket; socket.socket().connect_ex((\"127.0.0.1\", 4660))'";
     let outcome = run(&guest, Run { trace: true, ..sh(line) }).await;
     let calls = outcome.syscalls;
+    let memory = |call: &Syscall, at: usize| call.memory.get(at).cloned().flatten().unwrap_or_default();
     let open =
-        calls.iter().find(|call| call.number == OPEN_AT && call.second.to_text() == "/etc/no-such-file");
-    assert_eq!(open.unwrap_or_else(|| panic!("{} calls", calls.len())).result, -2);
+        calls.iter().find(|call| call.number == OPEN_AT && memory(call, 0).to_text() == "/etc/no-such-file");
+    let open = open.unwrap_or_else(|| panic!("{} calls; {:?}", calls.len(), guest.agent().log()));
+    assert_eq!(open.result, -2);
     let connect =
-        calls.iter().find(|call| call.number == CONNECT && call.second.starts_with(&[2, 0])).unwrap();
-    assert_eq!(connect.second[2..8], [0x12, 0x34, 127, 0, 0, 1]);
+        calls.iter().find(|call| call.number == CONNECT && memory(call, 0).starts_with(&[2, 0])).unwrap();
+    assert_eq!(memory(connect, 0)[2..8], [0x12, 0x34, 127, 0, 0, 1]);
+    let words: Vec<String> = calls
+        .iter()
+        .filter(|call| call.number == EXECVE && call.result == 0)
+        .map(|call| memory(call, 1).to_text().into_owned())
+        .collect();
+    assert!(words.contains(&"cat\0/etc/no-such-file\0".to_owned()), "{words:?}");
+    let counted = &outcome.counts.syscalls_counted;
+    assert!(counted.iter().any(|counted| counted.number == BRK && counted.times > 0), "{counted:?}");
+    assert!(!calls.iter().any(|call| call.number == BRK));
     assert_eq!(outcome.counts.syscalls_lost, 0);
     // What the agent does between its own process and the sample's is no part of the run.
     const SET_RLIMIT: u32 = 160;

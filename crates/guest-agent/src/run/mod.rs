@@ -169,7 +169,7 @@ fn drive(
 
 fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, counts: &mut Counts) {
     counts.events_lost = tree.finish();
-    counts.syscalls_lost = trace.map_or(0, trace::Watch::finish);
+    (counts.syscalls_lost, counts.syscalls_counted) = trace.map(trace::Watch::finish).unwrap_or_default();
 }
 
 /// The sample's first process: this program once more, which turns into it (see `launch`).

@@ -27,6 +27,11 @@ enum When {
     Created,
     /// After success, when the file may be written.
     Writable,
+    /// After success, of a file or of a folder.
+    File,
+    Folder,
+    /// After success, when memory is mapped as code.
+    Executable,
 }
 
 const OPENS: &[&str] = &["open", "openat", "openat2", "creat"];
@@ -48,12 +53,7 @@ const RULES: &[Rule] = &[
         group: "file_written",
         argument: "filepath",
     },
-    Rule {
-        apis: &["unlink", "unlinkat"],
-        when: When::Succeeded,
-        group: "file_deleted",
-        argument: "filepath",
-    },
+    Rule { apis: &["unlink", "unlinkat"], when: When::File, group: "file_deleted", argument: "filepath" },
     Rule {
         apis: &["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"],
         when: When::Succeeded,
@@ -66,9 +66,10 @@ const RULES: &[Rule] = &[
         group: "directory_created",
         argument: "filepath",
     },
+    Rule { apis: &["unlinkat"], when: When::Folder, group: "directory_removed", argument: "filepath" },
     Rule { apis: &["rmdir"], when: When::Succeeded, group: "directory_removed", argument: "filepath" },
     Rule {
-        apis: &["getdents64"],
+        apis: &["getdents", "getdents64"],
         when: When::Succeeded,
         group: "directory_enumerated",
         argument: "filepath",
@@ -79,16 +80,27 @@ const RULES: &[Rule] = &[
         group: "command_line",
         argument: "command_line",
     },
-    Rule { apis: &["connect"], when: When::Always, group: "connects_ip", argument: "ip" },
+    Rule { apis: SENDS, when: When::Always, group: "resolves_host", argument: "hostname" },
+    Rule { apis: &["connect", "sendto"], when: When::Always, group: "connects_ip", argument: "ip" },
     Rule {
         apis: &["init_module", "finit_module"],
         when: When::Always,
         group: "dll_loaded",
         argument: "filepath",
     },
+    Rule { apis: &["mmap"], when: When::Executable, group: "dll_loaded", argument: "filepath" },
+    Rule { apis: MUTANTS, when: When::Always, group: "mutex", argument: "mutant_name" },
 ];
 
-const MOVES: &[&str] = &["rename", "renameat", "renameat2"];
+const SENDS: &[&str] = &["sendto", "sendmsg", "sendmmsg", "write"];
+const MUTANTS: &[&str] =
+    &["flock", "fcntl", "open", "openat", "semget", "shmget", "msgget", "mq_open", "bind"];
+
+/// Calls about two files: those that succeed go into a group as pairs.
+const PAIRS: &[(&[&str], &str)] = &[
+    (&["rename", "renameat", "renameat2"], "file_moved"),
+    (&["sendfile", "copy_file_range", "link", "linkat"], "file_copied"),
+];
 
 /// Only groups with entries appear; every entry once, in the order in which it came.
 pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
@@ -104,27 +116,30 @@ pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
                 push(&mut groups, rule.group, text.into());
             }
         }
-        if let (true, true, Some(from), Some(to)) = (
-            MOVES.contains(&call.api.as_str()),
-            call.succeeded(),
-            call.text("oldfilepath"),
-            call.text("newfilepath"),
-        ) {
-            push(&mut groups, "file_moved", json!([from, to]));
+        let pairs = PAIRS.iter().find(|(apis, _)| apis.contains(&call.api.as_str()));
+        if let (Some((_, group)), true, Some(from), Some(to)) =
+            (pairs, call.succeeded(), call.text("oldfilepath"), call.text("newfilepath"))
+            && known.insert((group, format!("{from}\0{to}")))
+        {
+            push(&mut groups, group, json!([from, to]));
         }
     }
     Json::Object(groups)
 }
 
 fn applies(when: When, call: &Call) -> bool {
-    let opened_with = |word: &str| {
-        let flags = call.flags.get("flags").and_then(Json::as_str).unwrap_or_default();
+    let has = |argument: &str, word: &str| {
+        let flags = call.flags.get(argument).and_then(Json::as_str).unwrap_or_default();
         flags.split('|').any(|flag| flag == word)
     };
+    let opened_with = |word: &str| has("flags", word);
     match when {
         When::Always => true,
         When::Succeeded => call.succeeded(),
         When::Failed => !call.succeeded(),
+        When::File => call.succeeded() && !opened_with("AT_REMOVEDIR"),
+        When::Folder => call.succeeded() && opened_with("AT_REMOVEDIR"),
+        When::Executable => call.succeeded() && has("protection", "PROT_EXEC"),
         When::Created => call.succeeded() && (opened_with("O_CREAT") || call.api == "creat"),
         When::Writable => {
             call.succeeded() && (opened_with("O_WRONLY") || opened_with("O_RDWR") || call.api == "creat")
