@@ -21,6 +21,7 @@ use crate::scheduler::{Analyst, Run};
 mod calls;
 mod dropped;
 mod log;
+mod memory;
 mod package;
 mod record;
 mod screen;
@@ -28,6 +29,9 @@ mod screen;
 use log::Log;
 use package::Plan;
 use record::Recorder;
+
+/// Seconds for writing the memory of processes, after the sample's time.
+const FOR_DUMPS: u64 = 120;
 
 /// Runs tasks in virtual machines of QEMU. The label of a machine is the name of the guest's image.
 pub struct Detonator {
@@ -93,7 +97,8 @@ impl Analysis {
         let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route)).await;
         saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
         let critical =
-            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout));
+            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
+                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 });
         let stop = self.run.stop.clone();
         let driven = tokio::select! {
             driven = tokio::time::timeout(critical, self.drive(&guest)) => driven,
@@ -193,10 +198,14 @@ impl Analysis {
         put.map_err(|error| format!("the sample did not reach the machine: {error}"))
     }
 
-    /// Whether the sample runs without being traced.
-    fn is_free(&self) -> bool {
+    /// Whether the memory of processes is wanted. That of processes that end earlier is gone.
+    fn dumps(&self) -> bool {
+        self.has_option("procmemdump")
+    }
+
+    fn has_option(&self, wanted: &str) -> bool {
         let options = self.run.task.options.as_deref().unwrap_or_default();
-        options::pairs(options).any(|(name, value)| name == "free" && options::is_on(value))
+        options::pairs(options).any(|(name, value)| name == wanted && options::is_on(value))
     }
 
     fn command(&self, plan: &Plan) -> Command {
@@ -210,9 +219,13 @@ impl Analysis {
             folder: plan.folder.as_str().into(),
             user: if plan.as_root { Owner::Root } else { Owner::Guest },
             watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
-            limits: Limits { milliseconds: self.timeout() * 1000, wait_for_all: true, ..Limits::default() },
+            limits: Limits {
+                milliseconds: (self.timeout() + if self.dumps() { FOR_DUMPS } else { 0 }) * 1000,
+                wait_for_all: true,
+                ..Limits::default()
+            },
             window: 0,
-            trace: !self.is_free(),
+            trace: !self.has_option("free"),
             stdin: "".into(),
         }
     }
@@ -225,9 +238,29 @@ impl Analysis {
     ) -> Result<(), String> {
         let ended = |error| format!("the run broke off: {error}");
         let mut events = guest.agent().run(command).await.map_err(ended)?;
+        let written = |error| format!("the results cannot be written: {error}");
+        if self.dumps() {
+            let time = tokio::time::sleep(Duration::from_secs(self.timeout()));
+            tokio::pin!(time);
+            loop {
+                let event = tokio::select! {
+                    event = events.next() => event.map_err(ended)?,
+                    () = &mut time => break,
+                };
+                let Some(event) = event else { return Ok(()) };
+                self.say(&event);
+                recorder.take(event).map_err(written)?;
+            }
+            self.log.info("the time is over: memory is written, then all processes are killed");
+            let folder = self.run.folder.path().to_owned();
+            for line in memory::dump(guest.agent(), &folder, &recorder.living()).await {
+                self.log.info(&line);
+            }
+            events.kill().await.map_err(ended)?;
+        }
         while let Some(event) = events.next().await.map_err(ended)? {
             self.say(&event);
-            recorder.take(event).map_err(|error| format!("the results cannot be written: {error}"))?;
+            recorder.take(event).map_err(written)?;
         }
         Ok(())
     }

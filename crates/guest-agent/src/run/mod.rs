@@ -3,9 +3,11 @@
 mod cgroup;
 mod launch;
 mod pump;
+mod refuse;
 mod trace;
 mod tree;
 pub mod user;
+pub mod written;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -118,9 +120,11 @@ fn drive(
     let verdict = format!("{}/{call}", launch::VERDICTS);
     let tree = watchers.tree.watch(channel, call);
     let trace = run.trace.then(|| watchers.trace.watch(channel, call, running.cgroup.number())).flatten();
+    let written = written::Watch::start(channel, call, &run.watch, &run.limits);
     let mut child = match spawn(run, running, &verdict) {
         Ok(child) => child,
         Err(error) => {
+            written.map(written::Watch::finish);
             end_watches(tree, trace, &mut counts);
             return Some(failed_io("cannot start a process", &error));
         }
@@ -142,6 +146,7 @@ fn drive(
     let refused = fs::read_to_string(&verdict).unwrap_or_default();
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
+        written.map(written::Watch::finish);
         running.cgroup.kill();
         end_watches(tree, trace, &mut counts);
         return Some(launch::refusal(&refused));
@@ -161,7 +166,9 @@ fn drive(
     end_watches(tree, trace, &mut counts);
     counts.killed = running.killed.load(Ordering::Relaxed);
     (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
-    if !wanted || !dropped::send(channel, call, &run.watch, since, &run.limits, &mut counts) {
+    let written = written.map(written::Watch::finish).unwrap_or_default();
+    let span = dropped::Span { watch: &run.watch, since };
+    if !wanted || !dropped::send(channel, call, &span, written, &run.limits, &mut counts) {
         return None;
     }
     Some(Reply::Finished(counts))

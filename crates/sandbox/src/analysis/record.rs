@@ -59,6 +59,13 @@ impl Recorder {
         })
     }
 
+    /// Processes that live, by their ids.
+    pub fn living(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> = self.processes.keys().copied().collect();
+        pids.sort_unstable();
+        pids
+    }
+
     pub fn take(&mut self, event: Event) -> io::Result<()> {
         match event {
             Event::Started { pid } => {

@@ -41,7 +41,7 @@ pub struct Tracer {
     runs: OwnedFd,
     lost: OwnedFd,
     counts: OwnedFd,
-    _kept: Vec<OwnedFd>,
+    kept: Vec<OwnedFd>,
 }
 
 /// The reader's end of the ring.
@@ -58,6 +58,21 @@ pub struct Ring {
 unsafe impl Send for Ring {}
 
 pub fn start() -> io::Result<(Tracer, Ring)> {
+    let (mut tracer, ring, programs) = prepare()?;
+    for (point, program) in programs {
+        let mut open = [0; 16];
+        open[0] = point.as_ptr() as u64;
+        open[1] = program.as_raw_fd() as u64;
+        tracer.kept.push(descriptor(bpf(OPEN_TRACEPOINT, &mut open)?));
+        tracer.kept.push(program);
+    }
+    Ok((tracer, Ring::map(ring)?))
+}
+
+type Programs = Vec<(&'static std::ffi::CStr, OwnedFd)>;
+
+/// Maps and programs, which do not run yet. Ends are first: a beginning without one would wait for ever.
+fn prepare() -> io::Result<(Tracer, OwnedFd, Programs)> {
     let runs = create(HASH, 8, 8, MOST_RUNS)?;
     let lost = create(ARRAY, 4, 8, 1)?;
     let ring = create(RING, 0, 0, RING_BYTES as u64)?;
@@ -78,17 +93,9 @@ pub fn start() -> io::Result<(Tracer, Ring)> {
         plans: plans.as_raw_fd(),
         counts: counts.as_raw_fd(),
     };
-    let mut kept = vec![scratch, pending, plans];
-    // Ends first: a beginning without one would wait for ever.
-    for (point, code) in [(c"sys_exit", program::exit(&maps)), (c"sys_enter", program::enter(&maps))] {
-        let program = load(&code)?;
-        let mut open = [0; 16];
-        open[0] = point.as_ptr() as u64;
-        open[1] = program.as_raw_fd() as u64;
-        kept.push(descriptor(bpf(OPEN_TRACEPOINT, &mut open)?));
-        kept.push(program);
-    }
-    Ok((Tracer { runs, lost, counts, _kept: kept }, Ring::map(ring)?))
+    let programs =
+        vec![(c"sys_exit", load(&program::exit(&maps))?), (c"sys_enter", load(&program::enter(&maps))?)];
+    Ok((Tracer { runs, lost, counts, kept: vec![scratch, pending, plans] }, ring, programs))
 }
 
 /// A refusal comes with the last words of the kernel's reasons.
@@ -216,4 +223,22 @@ fn bpf(command: u32, words: &mut [u64; 16]) -> io::Result<i64> {
     // SAFETY: the words outlive the call, and so does all that they point to in the callers above.
     let answer = unsafe { libc::syscall(libc::SYS_bpf, command, words.as_mut_ptr(), size_of::<[u64; 16]>()) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_takes_the_programs() {
+        match prepare() {
+            Ok((_, _, programs)) => assert_eq!(programs.len(), 2),
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && !error.to_string().contains(": ") =>
+            {
+                eprintln!("skipped: {error}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
