@@ -3,6 +3,7 @@
 mod cgroup;
 mod launch;
 mod pump;
+mod reap;
 mod refuse;
 mod trace;
 mod tree;
@@ -142,7 +143,7 @@ fn drive(
         .map(|pipe| Pump::start(channel, call, Stream::Stderr, pipe, run.limits.output_bytes));
     let until = (run.limits.milliseconds > 0)
         .then(|| Instant::now() + Duration::from_millis(run.limits.milliseconds));
-    let status = wait(&mut child, until, running, &mut counts);
+    let status = wait(&child, until, running, &mut counts);
     let refused = fs::read_to_string(&verdict).unwrap_or_default();
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
@@ -213,7 +214,7 @@ fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
 }
 
 /// Waits for the first process, killing everything when the time is over.
-fn wait(child: &mut Child, until: Option<Instant>, running: &Running, counts: &mut Counts) -> ExitStatus {
+fn wait(child: &Child, until: Option<Instant>, running: &Running, counts: &mut Counts) -> ExitStatus {
     let (done, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         if let Some(until) = until {
@@ -226,7 +227,7 @@ fn wait(child: &mut Child, until: Option<Instant>, running: &Running, counts: &m
                 }
             });
         }
-        let status = child.wait().unwrap_or_default();
+        let status = reap::wait(child).unwrap_or_default();
         drop(done);
         status
     })

@@ -25,7 +25,8 @@ impl Closings {
     /// Of the file systems on which these folders lie.
     pub fn watch(folders: &[Bytes]) -> io::Result<Self> {
         let flags = libc::FAN_CLASS_NOTIF | libc::FAN_CLOEXEC | libc::FAN_NONBLOCK;
-        let opened = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME | libc::O_NONBLOCK;
+        let opened =
+            libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME | libc::O_NONBLOCK;
         // SAFETY: takes numbers only.
         let number = unsafe { libc::fanotify_init(flags, opened as u32) };
         if number < 0 {
@@ -39,7 +40,13 @@ impl Closings {
             // A folder that is not there has no files either.
             // SAFETY: the path outlives the call.
             unsafe {
-                libc::fanotify_mark(group.as_raw_fd(), how, libc::FAN_CLOSE_WRITE, libc::AT_FDCWD, path.as_ptr());
+                libc::fanotify_mark(
+                    group.as_raw_fd(),
+                    how,
+                    libc::FAN_CLOSE_WRITE,
+                    libc::AT_FDCWD,
+                    path.as_ptr(),
+                );
             }
         }
         Ok(Self(group))
@@ -52,7 +59,8 @@ impl Closings {
         let (mut buffer, mut lost) = ([0_u8; 4096], 0);
         while let Ok(length @ EVENT..) = self.0.read(&mut buffer) {
             for event in buffer[..length].chunks_exact(EVENT) {
-                let word = |at: usize| i32::from_ne_bytes([event[at], event[at + 1], event[at + 2], event[at + 3]]);
+                let word =
+                    |at: usize| i32::from_ne_bytes([event[at], event[at + 1], event[at + 2], event[at + 3]]);
                 match word(16) {
                     descriptor @ 0.. => {
                         // SAFETY: opened by the kernel for this event, for us alone.

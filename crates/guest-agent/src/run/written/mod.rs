@@ -111,8 +111,11 @@ impl Keeper {
             self.make_room();
         }
         let key = (about.dev(), about.ino());
-        let held =
-            self.written.files.entry(key).or_insert_with(|| Held { file, path: path.into(), writers: Vec::new() });
+        let held = self.written.files.entry(key).or_insert_with(|| Held {
+            file,
+            path: path.into(),
+            writers: Vec::new(),
+        });
         if held.writers.len() < MOST_WRITERS && !held.writers.contains(&pid) {
             held.writers.push(pid);
         }
@@ -121,7 +124,8 @@ impl Keeper {
     /// Not the agent's, and not another run's. Who is gone already was nobody else's: the guest has no other programs.
     fn is_ours(&self, pid: u32) -> bool {
         pid != std::process::id()
-            && read_small(format!("/proc/{pid}/cgroup")).map_or(true, |group| group.trim().starts_with(&self.run))
+            && read_small(format!("/proc/{pid}/cgroup"))
+                .map_or(true, |group| group.trim().starts_with(&self.run))
     }
 
     /// Lets deleted files go that would not be sent.
@@ -178,7 +182,9 @@ mod tests {
         };
         let dir = std::env::temp_dir().join(format!("written-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        for (at, (size, is_deleted)) in [(11, true), (8, true), (8, true), (50, false)].into_iter().enumerate() {
+        for (at, (size, is_deleted)) in
+            [(11, true), (8, true), (8, true), (50, false)].into_iter().enumerate()
+        {
             let path = dir.join(at.to_string());
             std::fs::write(&path, vec![b'x'; size]).unwrap();
             let file = File::open(&path).unwrap();
@@ -189,7 +195,11 @@ mod tests {
             keeper.written.files.insert((0, at as u64), held);
         }
         keeper.measure();
-        assert_eq!((keeper.written.files.len(), keeper.written.lost), (2, 2), "one of eight bytes, and the named one");
+        assert_eq!(
+            (keeper.written.files.len(), keeper.written.lost),
+            (2, 2),
+            "one of eight bytes, and the named one"
+        );
         keeper.make_room();
         assert!(!keeper.written.files.contains_key(&(0, 3)), "it is found by its name");
         keeper.make_room();
