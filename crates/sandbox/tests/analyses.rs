@@ -1,5 +1,6 @@
 //! Whole analyses over the REST API: from a submission to the report, in real machines.
 
+#[allow(dead_code)] // Of the tests of guests.
 mod common;
 
 use std::sync::Arc;
@@ -318,6 +319,7 @@ async fn calls_are_reported_with_their_arguments() {
     let gone = gone.unwrap_or_else(|| panic!("{dropped:#?}"));
     assert_eq!(gone["pids"], json!([opened["tid"]]));
 
+    assert!(server.file(task, "analysis.log").contains("(eBPF)"));
     let free = server.submit("caller.py", CALLER, &[("options", "free=yes")]).await;
     server.ended(free).await;
     let report = server.report(free).await;

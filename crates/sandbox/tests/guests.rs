@@ -231,6 +231,54 @@ async fn system_calls_of_a_run_are_recorded_and_no_others() {
     assert!(run(&guest, sh("true")).await.syscalls.is_empty(), "not unless asked");
 }
 
+/// A call by the gate for 32 bits, out of a program of 64, and a path that is not in memory yet when the call is made.
+const GATE: &str = r#"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static const char path[] = "/tmp/by-the-gate";
+int main(void) {
+    long made;
+    __asm__ volatile("int $0x80" : "=a"(made) : "a"(39L), "b"(path), "c"(0700L) : "memory");
+    int page = open("/tmp/page", O_RDWR | O_CREAT, 0600);
+    write(page, "/tmp/not-there-yet", 19);
+    char *fresh = mmap(0, 4096, PROT_READ, MAP_PRIVATE, page, 0);
+    mkdir(fresh, 0700);
+    return made != 0;
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_by_another_gate_and_texts_out_of_memory_are_recorded() {
+    const MKDIR_32: u32 = 39;
+    const MKDIR: u32 = 83;
+    let Some(qemu) = qemu() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (source, program) = (dir.path().join("gate.c"), dir.path().join("gate"));
+    std::fs::write(&source, GATE).unwrap();
+    let built = std::process::Command::new("cc")
+        .args(["-static", "-no-pie", "-O1", "-w", "-o"])
+        .args([&program, &source])
+        .status();
+    if !built.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no compiler of C that links statically");
+        return;
+    }
+    let guest = restore(&qemu).await;
+    let content = std::fs::read(&program).unwrap();
+    guest.agent().put("/tmp/gate", 0o755, Owner::Guest, content.len() as u64, &content[..]).await.unwrap();
+    let outcome = run(&guest, Run { trace: true, ..sh("/tmp/gate") }).await;
+    assert_eq!(outcome.exit, Some(Exit::Code(0)));
+    let made = |number, is_32_bit| {
+        let call = |call: &&Syscall| (call.number, call.is_32_bit) == (number, is_32_bit);
+        let call = outcome.syscalls.iter().find(call).unwrap();
+        (call.memory[0].clone().unwrap_or_default().to_text().into_owned(), call.result)
+    };
+    assert_eq!(made(MKDIR_32, true), ("/tmp/by-the-gate".to_owned(), 0));
+    assert_eq!(made(MKDIR, false), ("/tmp/not-there-yet".to_owned(), 0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_stop_what_goes_beyond_and_say_so() {
     let Some(qemu) = qemu() else { return };

@@ -58,7 +58,7 @@ impl Runs {
     pub fn new(channel: &Channel) -> Self {
         Self {
             all: Arc::default(),
-            watchers: Watchers { tree: Tree::listen(channel), trace: Trace::start(channel) },
+            watchers: Watchers { tree: Tree::listen(channel), trace: Trace::start() },
         }
     }
 

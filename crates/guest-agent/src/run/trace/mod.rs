@@ -32,9 +32,9 @@ const FIXED_BYTES: usize = 120;
 /// Until the last records are out of the ring.
 const LAST: Duration = Duration::from_millis(20);
 
-/// Traces runs, if the kernel lets it.
+/// Traces runs, if the kernel lets it; else why it does not.
 #[derive(Clone)]
-pub struct Trace(Option<Arc<Shared>>);
+pub struct Trace(Result<Arc<Shared>, Arc<str>>);
 
 struct Shared {
     tracer: Tracer,
@@ -53,24 +53,29 @@ pub struct Watch {
 
 impl Trace {
     /// A kernel that cannot do it costs the records, not the runs.
-    pub fn start(channel: &Channel) -> Self {
+    pub fn start() -> Self {
         match kernel::start() {
             Ok((tracer, ring)) => {
                 let shared =
                     Arc::new(Shared { tracer, runs: Mutex::default(), overflown: AtomicU64::new(0) });
                 let reader = Arc::clone(&shared);
                 std::thread::spawn(move || reader.read(&ring));
-                Self(Some(shared))
+                Self(Ok(shared))
             }
-            Err(error) => {
-                channel.log(format!("system calls are not traced: {error}"));
-                Self(None)
-            }
+            Err(error) => Self(Err(error.to_string().into())),
         }
     }
 
     pub fn watch(&self, channel: &Arc<Channel>, call: u32, cgroup: u64) -> Option<Watch> {
-        let shared = self.0.clone()?;
+        // Said with each run: nobody listens when the agent starts.
+        let shared = match self.0.clone() {
+            Ok(shared) => shared,
+            Err(why) => {
+                channel.log(format!("system calls are not recorded: the kernel refuses its programs: {why}"));
+                return None;
+            }
+        };
+        channel.log("system calls are recorded by programs in the kernel (eBPF)".into());
         let lost_before = shared.lost();
         let (calls, queue) = sync_channel(WAITING);
         locked(&shared.runs).insert(call, calls);

@@ -91,3 +91,32 @@ pub fn of(processes: &[Process]) -> Vec<Json> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tricks_are_named_once_for_each_process() {
+        let call = |api: &str, path: &str, words: Json| Call {
+            api: api.into(),
+            arguments: json!({"filepath": path}).as_object().unwrap().clone(),
+            flags: words.as_object().unwrap().clone(),
+            ..Call::default()
+        };
+        let calls = vec![
+            call("ptrace", "", json!({"request": "PTRACE_TRACEME"})),
+            call("ptrace", "", json!({"request": "PTRACE_TRACEME"})),
+            call("ptrace", "", json!({"request": "PTRACE_CONT"})),
+            call("openat", "/proc/44/status", json!({})),
+            call("openat", "/proc/45/status", json!({})),
+            call("openat", "/etc/status", json!({})),
+            call("prctl", "", json!({"option": "PR_SET_NAME"})),
+            call("io_uring_setup", "", json!({})),
+        ];
+        let found = of(&[Process { pid: 44, calls, ..Process::default() }]);
+        let names: Vec<&str> = found.iter().map(|one| one["funcname"].as_str().unwrap()).collect();
+        assert_eq!(names, ["ptrace", "openat", "io_uring_setup"]);
+        assert!(found[1]["message"].as_str().unwrap().ends_with("(process 44)"));
+    }
+}

@@ -186,4 +186,31 @@ mod tests {
             })
         );
     }
+
+    #[test]
+    fn folders_copies_locks_and_names() {
+        let call = |api: &str, arguments: Json, flags: Json| Call {
+            api: api.into(),
+            arguments: arguments.as_object().unwrap().clone(),
+            flags: flags.as_object().unwrap().clone(),
+            ..Call::default()
+        };
+        let pair = json!({"oldfilepath": "/bin/sh", "newfilepath": "/tmp/.x"});
+        let calls = [
+            call("unlinkat", json!({"filepath": "/tmp/d"}), json!({"flags": "AT_REMOVEDIR"})),
+            call("copy_file_range", pair.clone(), json!({})),
+            call("copy_file_range", pair, json!({})),
+            call("sendto", json!({"hostname": "c2.example"}), json!({})),
+            call("bind", json!({"mutant_name": "@one"}), json!({})),
+            call("mmap", json!({"filepath": "/lib/a.so"}), json!({"protection": "PROT_READ|PROT_EXEC"})),
+            call("mmap", json!({"filepath": "/lib/b.so"}), json!({"protection": "PROT_READ"})),
+        ];
+        assert_eq!(
+            of(calls.iter()),
+            json!({
+                "directory_removed": ["/tmp/d"], "file_copied": [["/bin/sh", "/tmp/.x"]],
+                "resolves_host": ["c2.example"], "mutex": ["@one"], "dll_loaded": ["/lib/a.so"]
+            })
+        );
+    }
 }
