@@ -6,7 +6,6 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 
 use super::program::{self, Maps};
@@ -46,7 +45,7 @@ pub struct Tracer {
 
 /// The reader's end of the ring.
 pub struct Ring {
-    descriptor: OwnedFd,
+    _descriptor: OwnedFd,
     /// What was read, which only we write.
     taken: *const AtomicU64,
     /// What was written, which only the kernel writes.
@@ -165,12 +164,7 @@ impl Ring {
             unsafe { mmap(null_mut(), length, ProtFlags::READ, MapFlags::SHARED, &descriptor, PAGE as u64)? };
         // SAFETY: the mapping is longer than a page.
         let data = unsafe { given.cast::<u8>().add(PAGE) };
-        Ok(Self { descriptor, taken: taken.cast(), given: given.cast(), data })
-    }
-
-    /// Waits for records.
-    pub fn wait(&self) {
-        let _ = poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], None);
+        Ok(Self { _descriptor: descriptor, taken: taken.cast(), given: given.cast(), data })
     }
 
     /// Hands over all that are there.

@@ -30,7 +30,10 @@ const TOGETHER_BYTES: usize = 32 << 10;
 /// Numbers and lengths of one call, at most.
 const FIXED_BYTES: usize = 120;
 /// Until the last records are out of the ring.
-const LAST: Duration = Duration::from_millis(20);
+const LAST: Duration = Duration::from_millis(60);
+/// Between two looks at the ring, during a run and otherwise.
+const PAUSE: Duration = Duration::from_millis(5);
+const IDLE: Duration = Duration::from_millis(50);
 
 /// Traces runs, if the kernel lets it; else why it does not.
 #[derive(Clone)]
@@ -111,7 +114,8 @@ impl Shared {
 
     fn read(&self, ring: &Ring) {
         loop {
-            ring.wait();
+            // A wake-up for each record would be a switch of tasks for each call.
+            std::thread::sleep(if locked(&self.runs).is_empty() { IDLE } else { PAUSE });
             // Records tell the time since boot. Asked each time: the host sets the clock.
             let since_boot = clock_gettime(ClockId::Monotonic);
             let now = since_boot.tv_sec.saturating_mul(1_000_000_000).saturating_add(since_boot.tv_nsec);

@@ -67,6 +67,7 @@ const CONTENT: i16 = -64;
 const BUFFER: i32 = 128;
 const MOST_WORDS: usize = 16;
 const FAULT: i32 = -14;
+const NO_WAKEUP: i32 = 1;
 
 /// At the beginning of a call.
 pub fn enter(maps: &Maps) -> Vec<u64> {
@@ -398,7 +399,8 @@ fn emit(code: &mut Code, maps: &Maps, out: Label) {
     code.here(send);
     code.map(1, maps.ring);
     code.copy(2, OUR);
-    code.set(4, 0);
+    // Without waking the agent each time: it looks by itself.
+    code.set(4, NO_WAKEUP);
     code.call(OUTPUT);
     code.jump_if(0, If::Equal, 0, out);
     code.store_value(STACK, INDEX, 0);
