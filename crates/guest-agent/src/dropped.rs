@@ -1,62 +1,102 @@
-//! Files that a run made or changed: found by their change time, which a program without root's rights cannot set.
+//! Files that a run made or changed: found by their change time, which a program without root's rights cannot set, and those that
+//! were deleted or moved away since (see `run/written`).
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use guest_protocol::{Bytes, Counts, Limits, Reply};
+use guest_protocol::{Bytes, Counts, FileFacts, Limits, Reply};
 
 use crate::channel::Channel;
-use crate::file::{content, open_regular};
+use crate::file::{content, facts, open_regular};
+use crate::run::written::{Held, Key, Written};
 
 /// Entries that are looked at; a sample may make millions.
 const MOST_ENTRIES: u32 = 200_000;
 
-/// Sends all files below the folders that changed since a moment. False: nobody wants them any more.
+/// Where and since when a run may have changed files.
+pub struct Span<'r> {
+    pub watch: &'r [Bytes],
+    pub since: i64,
+}
+
+/// Sends all files of a run. False: nobody wants them any more.
 pub fn send(
     channel: &Channel,
     call: u32,
-    watch: &[Bytes],
-    since: i64,
+    span: &Span<'_>,
+    mut written: Written,
     limits: &Limits,
     counts: &mut Counts,
 ) -> bool {
-    let mut search = Search { since, entries: 0, found: Vec::new() };
-    for folder in watch {
-        use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut search = Search { since: span.since, entries: 0, found: Vec::new() };
+    for folder in span.watch {
         search.below(Path::new(std::ffi::OsStr::from_bytes(folder)));
     }
     // Folders may overlap.
     search.found.sort();
     search.found.dedup();
-    let (mut files, mut total) = (0, 0);
+    counts.files_left_out += written.lost;
+    let mut sending = Sending { channel, call, limits, counts, files: 0, total: 0 };
     for path in search.found {
-        let most = limits.dropped_file_bytes.min(limits.dropped_total_bytes - total);
-        if files == limits.dropped_files || most == 0 {
-            counts.files_left_out += 1;
-            continue;
-        }
         // It may be gone, or unreadable on purpose.
-        let Ok((mut file, facts)) = open_regular(&path) else {
-            counts.files_left_out += 1;
+        let Ok((mut file, mut facts)) = open_regular(&path) else {
+            sending.counts.files_left_out += 1;
             continue;
         };
-        total += facts.size.min(most);
-        files += 1;
-        if !channel.send(call, Reply::File(facts)) {
+        if let Some(held) = file.metadata().ok().and_then(|about| written.files.remove(&key(&about))) {
+            facts.writers = held.writers;
+        }
+        if !sending.one(&mut file, facts) {
             return false;
         }
-        let cut = match content(channel, call, &mut file, most) {
-            Ok(Some(cut)) => cut,
-            Ok(None) => return false,
-            Err(_) => true,
-        };
-        counts.files_cut += u32::from(cut);
-        if !channel.send(call, Reply::FileEnd { cut }) {
+    }
+    let mut gone: Vec<Held> = written.files.into_values().collect();
+    gone.sort_by(|one, other| one.path.cmp(&other.path));
+    for Held { mut file, path, writers } in gone {
+        let Ok(about) = file.metadata() else { continue };
+        if about.len() > 0 && !sending.one(&mut file, FileFacts { path, writers, ..facts(&about) }) {
             return false;
         }
     }
     true
+}
+
+fn key(about: &Metadata) -> Key {
+    (about.dev(), about.ino())
+}
+
+struct Sending<'s> {
+    channel: &'s Channel,
+    call: u32,
+    limits: &'s Limits,
+    counts: &'s mut Counts,
+    files: u32,
+    total: u64,
+}
+
+impl Sending<'_> {
+    /// False: nobody wants it any more.
+    fn one(&mut self, file: &mut File, facts: FileFacts) -> bool {
+        let most = self.limits.dropped_file_bytes.min(self.limits.dropped_total_bytes - self.total);
+        if self.files == self.limits.dropped_files || most == 0 {
+            self.counts.files_left_out += 1;
+            return true;
+        }
+        self.total += facts.size.min(most);
+        self.files += 1;
+        if !self.channel.send(self.call, Reply::File(facts)) {
+            return false;
+        }
+        let cut = match content(self.channel, self.call, file, most) {
+            Ok(Some(cut)) => cut,
+            Ok(None) => return false,
+            Err(_) => true,
+        };
+        self.counts.files_cut += u32::from(cut);
+        self.channel.send(self.call, Reply::FileEnd { cut })
+    }
 }
 
 struct Search {

@@ -1,7 +1,7 @@
 //! Files into the guest and out of it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
@@ -102,15 +102,21 @@ pub fn open_regular(path: impl AsRef<Path>) -> io::Result<(File, FileFacts)> {
     if !about.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let facts = FileFacts {
-        path: path.as_ref().as_os_str().as_bytes().into(),
+    let path = path.as_ref().as_os_str().as_bytes().into();
+    Ok((file, FileFacts { path, ..facts(&about) }))
+}
+
+/// All but the path.
+pub fn facts(about: &Metadata) -> FileFacts {
+    FileFacts {
+        path: Bytes::default(),
         size: about.size(),
         mode: about.mode(),
         uid: about.uid(),
         gid: about.gid(),
         modified: about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec()),
-    };
-    Ok((file, facts))
+        writers: Vec::new(),
+    }
 }
 
 /// Sends what a reader gives, and whether that was cut; `None` when nobody wants it any more.

@@ -289,15 +289,24 @@ pub struct Syscall {
     pub time: i64,
     pub pid: u32,
     pub thread: u32,
-    /// As x86-64 numbers them, or i386 when the code was of 32 bits.
+    /// As x86-64 numbers them, or i386 when `is_32_bit`: see [`crate::syscalls`].
     pub number: u32,
+    /// The caller used the gate for code of 32 bits.
     pub is_32_bit: bool,
     pub arguments: [u64; 6],
     pub result: i64,
-    /// The texts to which the first two arguments point, if any, up to 127 bytes. For `connect` and `bind` the second is the
-    /// address as it lies in memory.
-    pub first: Bytes,
-    pub second: Bytes,
+    /// How often it was made in a row with these arguments, not counting addresses of buffers, and this result.
+    pub times: u32,
+    /// What [`crate::syscalls::Row::copies`] names, in that order. None: there was nothing at that address.
+    pub memory: Vec<Option<Bytes>>,
+}
+
+/// How often a call was made that is not recorded one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub number: u32,
+    pub is_32_bit: bool,
+    pub times: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -316,6 +325,8 @@ pub struct FileFacts {
     pub gid: u32,
     /// Nanoseconds since 1970 by the guest's clock.
     pub modified: i64,
+    /// Processes of the run that wrote it, as far as they are known.
+    pub writers: Vec<u32>,
 }
 
 /// What was left out of a run.
@@ -338,6 +349,8 @@ pub struct Counts {
     /// Events of processes, and system calls, that came too fast.
     pub events_lost: u64,
     pub syscalls_lost: u64,
+    /// System calls that are only counted.
+    pub syscalls_counted: Vec<Counted>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ use guest_protocol::{Limits, Owner, Run as Command};
 use store::sandbox::{Category, GuestStatus, guest, task};
 use tokio::time::Instant;
 
+use crate::api::options;
 use crate::guest::Event;
 use crate::internet::{Program, Route};
 use crate::machine::{Guest, Qemu, Spec};
@@ -19,8 +20,10 @@ use crate::pool::Machine;
 use crate::results::MEMORY;
 use crate::scheduler::{Analyst, Run};
 
+mod calls;
 mod dropped;
 mod log;
+mod memory;
 mod network;
 mod package;
 mod record;
@@ -29,6 +32,9 @@ mod screen;
 pub(crate) use log::Log;
 use package::Plan;
 use record::Recorder;
+
+/// Seconds for writing the memory of processes, after the sample's time.
+const FOR_DUMPS: u64 = 120;
 
 /// Runs tasks in virtual machines of QEMU. The label of a machine is the name of the guest's image.
 pub struct Detonator {
@@ -103,7 +109,8 @@ impl Analysis {
         let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route.name())).await;
         saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
         let critical =
-            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout));
+            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
+                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 });
         let stop = self.run.stop.clone();
         let driven = tokio::select! {
             driven = tokio::time::timeout(critical, self.drive(&guest)) => driven,
@@ -124,7 +131,7 @@ impl Analysis {
     /// Which network the machine gets. What was asked for and is not there fails: it is a matter of safety.
     fn route(&self) -> Result<Route, String> {
         let options = self.run.task.options.as_deref().unwrap_or_default();
-        let asked = crate::api::options::pairs(options).find(|(name, _)| *name == "route");
+        let asked = options::pairs(options).find(|(name, _)| *name == "route");
         Route::asked(asked.map(|(_, value)| value))
     }
 
@@ -164,10 +171,14 @@ impl Analysis {
         self.upload(guest, &plan).await?;
         self.set_guest(GuestStatus::Running).await;
         let command = self.command(&plan);
+        if !command.trace {
+            self.log.info("system calls are not recorded, as asked");
+        }
         let words: Vec<String> = command.command.iter().map(|word| word.to_text().into_owned()).collect();
         self.tell("running", &format!("running {}", words.join(" ")));
         let began = Instant::now();
-        let mut recorder = Recorder::begin(&self.run, words).map_err(|error| error.to_string())?;
+        let mut recorder =
+            Recorder::begin(&self.run, words, &plan.folder).map_err(|error| error.to_string())?;
         let screen = screen::Watch::new(&self.run);
         let ended = tokio::select! {
             ended = self.record(guest, command, &mut recorder) => ended,
@@ -203,6 +214,16 @@ impl Analysis {
         put.map_err(|error| format!("the sample did not reach the machine: {error}"))
     }
 
+    /// Whether the memory of processes is wanted. That of processes that end earlier is gone.
+    fn dumps(&self) -> bool {
+        self.has_option("procmemdump")
+    }
+
+    fn has_option(&self, wanted: &str) -> bool {
+        let options = self.run.task.options.as_deref().unwrap_or_default();
+        options::pairs(options).any(|(name, value)| name == wanted && options::is_on(value))
+    }
+
     fn command(&self, plan: &Plan) -> Command {
         Command {
             command: plan.command.iter().map(|word| word.as_str().into()).collect(),
@@ -214,9 +235,13 @@ impl Analysis {
             folder: plan.folder.as_str().into(),
             user: if plan.as_root { Owner::Root } else { Owner::Guest },
             watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
-            limits: Limits { milliseconds: self.timeout() * 1000, wait_for_all: true, ..Limits::default() },
+            limits: Limits {
+                milliseconds: (self.timeout() + if self.dumps() { FOR_DUMPS } else { 0 }) * 1000,
+                wait_for_all: true,
+                ..Limits::default()
+            },
             window: 0,
-            trace: false,
+            trace: !self.has_option("free"),
             stdin: "".into(),
         }
     }
@@ -229,9 +254,29 @@ impl Analysis {
     ) -> Result<(), String> {
         let ended = |error| format!("the run broke off: {error}");
         let mut events = guest.agent().run(command).await.map_err(ended)?;
+        let written = |error| format!("the results cannot be written: {error}");
+        if self.dumps() {
+            let time = tokio::time::sleep(Duration::from_secs(self.timeout()));
+            tokio::pin!(time);
+            loop {
+                let event = tokio::select! {
+                    event = events.next() => event.map_err(ended)?,
+                    () = &mut time => break,
+                };
+                let Some(event) = event else { return Ok(()) };
+                self.say(&event);
+                recorder.take(event).map_err(written)?;
+            }
+            self.log.info("the time is over: memory is written, then all processes are killed");
+            let folder = self.run.folder.path().to_owned();
+            for line in memory::dump(guest.agent(), &folder, &recorder.living()).await {
+                self.log.info(&line);
+            }
+            events.kill().await.map_err(ended)?;
+        }
         while let Some(event) = events.next().await.map_err(ended)? {
             self.say(&event);
-            recorder.take(event).map_err(|error| format!("the results cannot be written: {error}"))?;
+            recorder.take(event).map_err(written)?;
         }
         Ok(())
     }

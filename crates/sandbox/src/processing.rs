@@ -19,6 +19,7 @@ mod file_object;
 mod info;
 mod metadata;
 pub mod network;
+mod procmemory;
 mod screenshots;
 mod strings;
 mod target;
@@ -55,6 +56,7 @@ const MODULES: &[Module] = &[
     behavior::MODULE,
     network::MODULE,
     dropped::MODULE,
+    procmemory::MODULE,
     screenshots::MODULE,
     strings::MODULE,
     metadata::MODULE,
@@ -70,7 +72,10 @@ pub fn process(case: &Case<'_>) -> io::Result<Vec<String>> {
             errors.push(format!("processing of {} failed: {error}", module.key));
             (module.empty)()
         });
-        report.insert(module.key.to_owned(), value);
+        // A part that was not asked for is absent.
+        if !value.is_null() {
+            report.insert(module.key.to_owned(), value);
+        }
     }
     report.insert("signatures".into(), Json::Array(Vec::new()));
     report.insert("debug".into(), debug::of(case, &errors)?);

@@ -1,5 +1,6 @@
 //! Whole analyses over the REST API: from a submission to the report, in real machines.
 
+#[allow(dead_code)] // Of the tests of guests.
 mod common;
 
 use std::sync::Arc;
@@ -260,4 +261,155 @@ async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
         assert_eq!(shown["errors"], json!([]), "after {name}");
         assert_eq!(server.file(next, "logs/stdout.txt"), "clean.sh\nclean\n", "after {name}");
     }
+}
+
+/// Makes each kind of call once, in Python, whose library has no name for some.
+const CALLER: &str = r#"
+import ctypes, fcntl, os, socket, subprocess, sys
+libc = ctypes.CDLL(None, use_errno=True)
+os.mkdir('/tmp/made')
+with open('/tmp/made/first', 'w') as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.write('written and gone')
+os.rename('/tmp/made/first', '/tmp/made/second')
+os.unlink('/tmp/made/second')
+os.rmdir('/tmp/made')
+try:
+    open('/etc/none/such')
+except OSError:
+    pass
+link = socket.socket()
+link.settimeout(1)
+link.connect_ex(('127.0.0.1', 4660))
+lock = socket.socket(socket.AF_UNIX)
+lock.bind('\0only-one')
+libc.prctl(15, b'kworker/0:1', 0, 0, 0)
+libc.prctl(4, 0, 0, 0, 0)
+print([line.strip() for line in open('/proc/self/status') if line.startswith('TracerPid')])
+print('traceme', libc.ptrace(0, 0, 0, 0))
+print('uring', libc.syscall(425, 8, 0), ctypes.get_errno())
+print('bpf', libc.syscall(321, 11, 0, 0), ctypes.get_errno())
+subprocess.run(['/bin/true', 'with words'])
+if os.fork() == 0:
+    os.write(1, b'child\n')
+    os._exit(7)
+os.wait()
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_reported_with_their_arguments() {
+    let Some(server) = Server::start(1).await else { return };
+    let task = server.submit("caller.py", CALLER, &[]).await;
+    let shown = server.ended(task).await;
+    assert_eq!(shown["errors"], json!([]));
+    let output = server.file(task, "logs/stdout.txt");
+    assert!(output.contains("traceme 0") && output.contains("['TracerPid:\\t0']"), "{output}");
+    assert!(output.contains("uring -1 1\n"), "refused: {output}");
+    let report = server.report(task).await;
+    let behavior = &report["behavior"];
+    let calls: Vec<&Json> = behavior["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|process| process["calls"].as_array().unwrap())
+        .collect();
+    assert!(!calls.is_empty(), "{}", server.file(task, "analysis.log"));
+    let find = |api: &str, argument: &str, value: Json| {
+        let found = calls.iter().find(|call| call["api"] == api && call["arguments"][argument] == value);
+        *found.unwrap_or_else(|| panic!("{api} {argument}={value} among {} calls", calls.len()))
+    };
+    let made = find("mkdir", "filepath", json!("/tmp/made"));
+    assert_eq!((&made["return_value"], &made["flags"]["mode"]), (&json!(0), &json!("0777")));
+    let opened = find("openat", "filepath", json!("/tmp/made/first"));
+    assert_eq!(opened["flags"]["flags"], "O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC");
+    let written = find("write", "filepath", json!("/tmp/made/first"));
+    assert_eq!(
+        (&written["arguments"]["buffer"], &written["return_value"]),
+        (&json!("written and gone"), &json!(16))
+    );
+    assert_eq!(find("openat", "filepath", json!("/etc/none/such"))["flags"]["errno"], "ENOENT");
+    assert_eq!(
+        find("rename", "newfilepath", json!("/tmp/made/second"))["arguments"]["oldfilepath"],
+        "/tmp/made/first"
+    );
+    let connect = find("connect", "ip", json!("127.0.0.1"));
+    assert_eq!((&connect["arguments"]["port"], &connect["return_value"]), (&json!(4660), &json!(-1)));
+    assert_eq!(find("flock", "filepath", json!("/tmp/made/first"))["flags"]["operation"], "LOCK_EX");
+    assert_eq!(find("prctl", "option", json!(15))["flags"]["option"], "PR_SET_NAME");
+    assert_eq!(find("ptrace", "request", json!(0))["return_value"], 0);
+    assert_eq!(find("io_uring_setup", "entries", json!(8))["flags"]["errno"], "EPERM");
+    assert_eq!(find("bpf", "command", json!(11))["flags"]["errno"], "EPERM");
+    find("execve", "command_line", json!("/bin/true with words"));
+    find("exit_group", "status", json!(7));
+    let child = find("write", "buffer", json!("child\n"));
+    let forks = |call: &&&Json| ["clone", "fork", "vfork", "clone3"].contains(&call["api"].as_str().unwrap());
+    assert!(calls.iter().filter(forks).any(|fork| fork["return_value"] == child["tid"]));
+    let group = |name: &str| behavior["summary"][name].as_array().cloned().unwrap_or_default();
+    assert!(group("file_moved").contains(&json!(["/tmp/made/first", "/tmp/made/second"])));
+    assert!(group("file_deleted").contains(&json!("/tmp/made/second")));
+    assert!(group("directory_created").contains(&json!("/tmp/made")));
+    assert!(group("directory_removed").contains(&json!("/tmp/made")));
+    assert!(
+        group("mutex").contains(&json!("/tmp/made/first")) && group("mutex").contains(&json!("@only-one"))
+    );
+    assert!(group("connects_ip").contains(&json!("127.0.0.1")));
+    assert!(group("dll_loaded").iter().any(|path| path.as_str().unwrap().contains("/libc.so.6")));
+    let tricks = behavior["anomaly"].to_string();
+    for api in ["ptrace", "io_uring_setup", "bpf", "openat", "prctl"] {
+        assert!(tricks.contains(&format!("\"funcname\":\"{api}\"")), "{api}: {tricks}");
+    }
+    assert!(behavior["calls_counted"]["brk"].as_u64().unwrap() > 0);
+    // The file is gone from the guest, and kept all the same.
+    let dropped = report["dropped"].as_array().unwrap();
+    let gone = dropped
+        .iter()
+        .find(|file| file["size"] == 16 && file["filepath"].as_str().unwrap().starts_with("/tmp/made/"));
+    let gone = gone.unwrap_or_else(|| panic!("{dropped:#?}"));
+    assert_eq!(gone["pids"], json!([opened["tid"]]));
+
+    assert!(server.file(task, "analysis.log").contains("(eBPF)"));
+    let free = server.submit("caller.py", CALLER, &[("options", "free=yes")]).await;
+    server.ended(free).await;
+    let report = server.report(free).await;
+    let processes = report["behavior"]["processes"].as_array().unwrap().clone();
+    assert!(!processes.is_empty() && processes.iter().all(|process| process["calls"] == json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_calls_ends_and_counts_what_was_lost() {
+    let Some(server) = Server::start(1).await else { return };
+    let script = "import os\nwith open('/dev/null', 'wb', 0) as out:\n  for at in range(200000):\n    os.write(out.fileno(), b'%d' % (at % 7))\n";
+    let task = server.submit("burst.py", script, &[]).await;
+    let shown = server.ended(task).await;
+    assert_eq!(shown["errors"], json!([]));
+    let report = server.report(task).await;
+    let behavior = &report["behavior"];
+    let told: u64 = behavior["apistats"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(|counts| counts["write"].as_u64())
+        .sum();
+    let cut = behavior["calls_cut"].as_u64().unwrap_or(0);
+    eprintln!("{told} told, {cut} cut");
+    assert!(told + cut >= 200_000, "{told} told, {cut} cut");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_of_living_processes_is_kept_on_request() {
+    let Some(server) = Server::start(1).await else { return };
+    let script = "import time\nsecret = 'http://c2.example/' + 'in-memory'\ntime.sleep(600)\n";
+    let task = server.submit("lasting.py", script, &[("timeout", "4"), ("options", "procmemdump=yes")]).await;
+    let shown = server.ended(task).await;
+    assert_eq!(shown["errors"], json!([]));
+    let listed = server.json(&format!("memory/list/{task}")).await;
+    let name = listed["dump_files"][0].as_str().unwrap().to_owned();
+    let dump = server.get(&format!("memory/get/{task}/{name}")).await.bytes().await.unwrap();
+    assert_eq!(dump[..4], *b"\x7fELF");
+    let wanted = b"http://c2.example/in-memory";
+    assert!(dump.windows(wanted.len()).any(|part| part == wanted));
+    let report = server.report(task).await;
+    let memory = &report["procmemory"][0];
+    assert_eq!(format!("{}-{}", memory["pid"], memory["num"]), name);
+    assert!(memory["regions"].as_array().unwrap().iter().any(|region| region["protect"] == "rx"));
 }

@@ -6,7 +6,7 @@ use common::{GUEST, Outcome, collect, qemu, root_sh, sh};
 use sandbox::Error;
 use sandbox::error::End;
 use sandbox::machine::{Guest, Qemu, Spec};
-use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run};
+use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run, Syscall};
 
 async fn restore(qemu: &Qemu) -> Guest {
     qemu.restore(&Spec::new(GUEST)).await.unwrap()
@@ -184,17 +184,30 @@ async fn the_processes_of_a_run_are_told_with_their_parents() {
 async fn system_calls_of_a_run_are_recorded_and_no_others() {
     const OPEN_AT: u32 = 257;
     const CONNECT: u32 = 42;
+    const EXECVE: u32 = 59;
+    const BRK: u32 = 12;
     let Some(qemu) = qemu() else { return };
     let guest = restore(&qemu).await;
     let line = "cat /etc/no-such-file; python3 -c 'import socket; socket.socket().connect_ex((\"127.0.0.1\", 4660))'";
     let outcome = run(&guest, Run { trace: true, ..sh(line) }).await;
     let calls = outcome.syscalls;
+    let memory = |call: &Syscall, at: usize| call.memory.get(at).cloned().flatten().unwrap_or_default();
     let open =
-        calls.iter().find(|call| call.number == OPEN_AT && call.second.to_text() == "/etc/no-such-file");
-    assert_eq!(open.unwrap_or_else(|| panic!("{} calls", calls.len())).result, -2);
+        calls.iter().find(|call| call.number == OPEN_AT && memory(call, 0).to_text() == "/etc/no-such-file");
+    let open = open.unwrap_or_else(|| panic!("{} calls; {:?}", calls.len(), guest.agent().log()));
+    assert_eq!(open.result, -2);
     let connect =
-        calls.iter().find(|call| call.number == CONNECT && call.second.starts_with(&[2, 0])).unwrap();
-    assert_eq!(connect.second[2..8], [0x12, 0x34, 127, 0, 0, 1]);
+        calls.iter().find(|call| call.number == CONNECT && memory(call, 0).starts_with(&[2, 0])).unwrap();
+    assert_eq!(memory(connect, 0)[2..8], [0x12, 0x34, 127, 0, 0, 1]);
+    let words: Vec<String> = calls
+        .iter()
+        .filter(|call| call.number == EXECVE && call.result == 0)
+        .map(|call| memory(call, 1).to_text().into_owned())
+        .collect();
+    assert!(words.contains(&"cat\0/etc/no-such-file\0".to_owned()), "{words:?}");
+    let counted = &outcome.counts.syscalls_counted;
+    assert!(counted.iter().any(|counted| counted.number == BRK && counted.times > 0), "{counted:?}");
+    assert!(!calls.iter().any(|call| call.number == BRK));
     assert_eq!(outcome.counts.syscalls_lost, 0);
     // What the agent does between its own process and the sample's is no part of the run.
     const SET_RLIMIT: u32 = 160;
@@ -216,6 +229,54 @@ async fn system_calls_of_a_run_are_recorded_and_no_others() {
         "times are those of the guest's clock"
     );
     assert!(run(&guest, sh("true")).await.syscalls.is_empty(), "not unless asked");
+}
+
+/// A call by the gate for 32 bits, out of a program of 64, and a path that is not in memory yet when the call is made.
+const GATE: &str = r#"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static const char path[] = "/tmp/by-the-gate";
+int main(void) {
+    long made;
+    __asm__ volatile("int $0x80" : "=a"(made) : "a"(39L), "b"(path), "c"(0700L) : "memory");
+    int page = open("/tmp/page", O_RDWR | O_CREAT, 0600);
+    write(page, "/tmp/not-there-yet", 19);
+    char *fresh = mmap(0, 4096, PROT_READ, MAP_PRIVATE, page, 0);
+    mkdir(fresh, 0700);
+    return made != 0;
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_by_another_gate_and_texts_out_of_memory_are_recorded() {
+    const MKDIR_32: u32 = 39;
+    const MKDIR: u32 = 83;
+    let Some(qemu) = qemu() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (source, program) = (dir.path().join("gate.c"), dir.path().join("gate"));
+    std::fs::write(&source, GATE).unwrap();
+    let built = std::process::Command::new("cc")
+        .args(["-static", "-no-pie", "-O1", "-w", "-o"])
+        .args([&program, &source])
+        .status();
+    if !built.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no compiler of C that links statically");
+        return;
+    }
+    let guest = restore(&qemu).await;
+    let content = std::fs::read(&program).unwrap();
+    guest.agent().put("/tmp/gate", 0o755, Owner::Guest, content.len() as u64, &content[..]).await.unwrap();
+    let outcome = run(&guest, Run { trace: true, ..sh("/tmp/gate") }).await;
+    assert_eq!(outcome.exit, Some(Exit::Code(0)));
+    let made = |number, is_32_bit| {
+        let call = |call: &&Syscall| (call.number, call.is_32_bit) == (number, is_32_bit);
+        let call = outcome.syscalls.iter().find(call).unwrap();
+        (call.memory[0].clone().unwrap_or_default().to_text().into_owned(), call.result)
+    };
+    assert_eq!(made(MKDIR_32, true), ("/tmp/by-the-gate".to_owned(), 0));
+    assert_eq!(made(MKDIR, false), ("/tmp/not-there-yet".to_owned(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

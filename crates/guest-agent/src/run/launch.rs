@@ -13,6 +13,7 @@ use guest_protocol::{FailureKind, Reply};
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit, setsid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use super::refuse;
 use crate::failure::failed;
 
 /// Where the files lie in which a launch says what went wrong. Only root sees them.
@@ -39,6 +40,7 @@ fn become_sample(words: &[OsString]) -> io::Error {
         let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
         setrlimit(Resource::Core, limit(0))?;
         setrlimit(Resource::Fsize, limit(number(file_bytes)))?;
+        refuse::io_uring()?;
         let (uid, gid) = (Uid::from_raw(number(uid) as u32), Gid::from_raw(number(gid) as u32));
         set_thread_groups(&[gid])?;
         set_thread_res_gid(gid, gid, gid)?;

@@ -3,9 +3,12 @@
 mod cgroup;
 mod launch;
 mod pump;
+mod reap;
+mod refuse;
 mod trace;
 mod tree;
 pub mod user;
+pub mod written;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -55,7 +58,7 @@ impl Runs {
     pub fn new(channel: &Channel) -> Self {
         Self {
             all: Arc::default(),
-            watchers: Watchers { tree: Tree::listen(channel), trace: Trace::start(channel) },
+            watchers: Watchers { tree: Tree::listen(channel), trace: Trace::start() },
         }
     }
 
@@ -118,9 +121,11 @@ fn drive(
     let verdict = format!("{}/{call}", launch::VERDICTS);
     let tree = watchers.tree.watch(channel, call);
     let trace = run.trace.then(|| watchers.trace.watch(channel, call, running.cgroup.number())).flatten();
+    let written = written::Watch::start(channel, call, &run.watch, &run.limits);
     let mut child = match spawn(run, running, &verdict) {
         Ok(child) => child,
         Err(error) => {
+            written.map(written::Watch::finish);
             end_watches(tree, trace, &mut counts);
             return Some(failed_io("cannot start a process", &error));
         }
@@ -138,10 +143,11 @@ fn drive(
         .map(|pipe| Pump::start(channel, call, Stream::Stderr, pipe, run.limits.output_bytes));
     let until = (run.limits.milliseconds > 0)
         .then(|| Instant::now() + Duration::from_millis(run.limits.milliseconds));
-    let status = wait(&mut child, until, running, &mut counts);
+    let status = wait(&child, until, running, &mut counts);
     let refused = fs::read_to_string(&verdict).unwrap_or_default();
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
+        written.map(written::Watch::finish);
         running.cgroup.kill();
         end_watches(tree, trace, &mut counts);
         return Some(launch::refusal(&refused));
@@ -161,7 +167,9 @@ fn drive(
     end_watches(tree, trace, &mut counts);
     counts.killed = running.killed.load(Ordering::Relaxed);
     (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
-    if !wanted || !dropped::send(channel, call, &run.watch, since, &run.limits, &mut counts) {
+    let written = written.map(written::Watch::finish).unwrap_or_default();
+    let span = dropped::Span { watch: &run.watch, since };
+    if !wanted || !dropped::send(channel, call, &span, written, &run.limits, &mut counts) {
         return None;
     }
     Some(Reply::Finished(counts))
@@ -169,7 +177,7 @@ fn drive(
 
 fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, counts: &mut Counts) {
     counts.events_lost = tree.finish();
-    counts.syscalls_lost = trace.map_or(0, trace::Watch::finish);
+    (counts.syscalls_lost, counts.syscalls_counted) = trace.map(trace::Watch::finish).unwrap_or_default();
 }
 
 /// The sample's first process: this program once more, which turns into it (see `launch`).
@@ -206,7 +214,7 @@ fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
 }
 
 /// Waits for the first process, killing everything when the time is over.
-fn wait(child: &mut Child, until: Option<Instant>, running: &Running, counts: &mut Counts) -> ExitStatus {
+fn wait(child: &Child, until: Option<Instant>, running: &Running, counts: &mut Counts) -> ExitStatus {
     let (done, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         if let Some(until) = until {
@@ -219,7 +227,7 @@ fn wait(child: &mut Child, until: Option<Instant>, running: &Running, counts: &m
                 }
             });
         }
-        let status = child.wait().unwrap_or_default();
+        let status = reap::wait(child).unwrap_or_default();
         drop(done);
         status
     })

@@ -56,7 +56,7 @@ impl Dropped {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error.error),
         }
-        let line = json!({"path": member, "filepath": shown(&facts.path), "pids": [], "size": facts.size, "cut": cut});
+        let line = json!({"path": member, "filepath": shown(&facts.path), "pids": facts.writers, "size": facts.size, "cut": cut});
         let path = self.folder.join("files.json");
         let mut record: File = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         record.write_all(format!("{line}\n").as_bytes())
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn facts(path: &[u8]) -> FileFacts {
-        FileFacts { path: path.into(), size: 5, mode: 0o644, uid: 0, gid: 0, modified: 0 }
+        FileFacts { path: path.into(), size: 5, mode: 0o644, uid: 0, gid: 0, modified: 0, writers: vec![7] }
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! What a run sends, on its way into the results.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use guest_protocol::{Exit, ProcessEvent, Stream};
+use guest_protocol::syscalls::{Abi, name};
+use guest_protocol::{Counted, Exit, ProcessEvent, Stream};
 
+use super::calls::Calls;
 use super::dropped::Dropped;
 use crate::guest::Event;
-use crate::processing::behavior::{EVENTS, Event as Behavior};
+use crate::processing::behavior::{Call, EVENTS, Event as Behavior};
 use crate::processing::shown;
 use crate::scheduler::Run;
 
@@ -20,6 +22,9 @@ pub struct Recorder {
     stderr: BufWriter<File>,
     dropped: Dropped,
     words: Vec<String>,
+    /// Where the first process begins.
+    start: String,
+    calls: Calls,
     /// Those that live.
     processes: HashMap<u32, Known>,
     events: u64,
@@ -39,7 +44,7 @@ const MAX_EVENTS: u64 = 2_000_000;
 
 impl Recorder {
     /// The files of a run of this command.
-    pub fn begin(run: &Run, words: Vec<String>) -> io::Result<Self> {
+    pub fn begin(run: &Run, words: Vec<String>, start: &str) -> io::Result<Self> {
         let path = run.folder.path();
         Ok(Self {
             behavior: create(&path.join(EVENTS))?,
@@ -47,9 +52,18 @@ impl Recorder {
             stderr: create(&path.join("logs/stderr.txt"))?,
             dropped: Dropped::new(path, run.sandbox.samples.folders().1),
             words,
+            start: start.to_owned(),
+            calls: Calls::default(),
             processes: HashMap::new(),
             events: 0,
         })
+    }
+
+    /// Processes that live, by their ids.
+    pub fn living(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> = self.processes.keys().copied().collect();
+        pids.sort_unstable();
+        pids
     }
 
     pub fn take(&mut self, event: Event) -> io::Result<()> {
@@ -57,11 +71,26 @@ impl Recorder {
             Event::Started { pid } => {
                 let words = std::mem::take(&mut self.words);
                 let path = words.first().cloned().unwrap_or_default();
-                self.executed(pid, now(), path, words.join(" "))
+                self.executed(pid, now(), path, words.join(" "))?;
+                let calls = self.calls.first(pid, &self.start);
+                self.write_calls(calls)
             }
             Event::Process(event) => self.process(event),
+            Event::Syscalls(calls) => calls.into_iter().try_for_each(|syscall| {
+                let calls = self.calls.take(syscall);
+                self.write_calls(calls)
+            }),
             // Told by the event of the process as well, by its own clock.
-            Event::Exited(_) | Event::Finished(_) | Event::Syscalls(_) => Ok(()),
+            Event::Exited(_) => Ok(()),
+            Event::Finished(counts) => {
+                let rest = self.calls.rest();
+                self.write_calls(rest)?;
+                self.counted(&counts.syscalls_counted)?;
+                match counts.syscalls_lost {
+                    0 => Ok(()),
+                    calls => self.behavior(&Behavior::Cut { calls }),
+                }
+            }
             Event::Output { stream: Stream::Stdout, bytes } => self.stdout.write_all(&bytes),
             Event::Output { stream: Stream::Stderr, bytes } => self.stderr.write_all(&bytes),
             Event::File(facts) => self.dropped.begin(facts),
@@ -74,7 +103,9 @@ impl Recorder {
         match event {
             ProcessEvent::Forked { pid, parent, time } => {
                 let like = self.processes.get(&parent).cloned().unwrap_or_default();
-                self.begins(pid, seconds(time), Known { ppid: parent, ..like })
+                self.begins(pid, seconds(time), Known { ppid: parent, ..like })?;
+                let calls = self.calls.forked(pid, parent);
+                self.write_calls(calls)
             }
             ProcessEvent::Executed { pid, program, command, time } => {
                 let words: Vec<String> = command.iter().map(|word| shown(word)).collect();
@@ -82,6 +113,7 @@ impl Recorder {
             }
             ProcessEvent::Ended { pid, exit, time } => {
                 self.processes.remove(&pid);
+                self.calls.ended(pid);
                 let code = match exit {
                     Exit::Code(code) => code,
                     Exit::Signal(signal) => -signal,
@@ -89,6 +121,21 @@ impl Recorder {
                 self.behavior(&Behavior::Exit { time: seconds(time), pid, code })
             }
         }
+    }
+
+    fn write_calls(&mut self, calls: Vec<Call>) -> io::Result<()> {
+        calls.into_iter().try_for_each(|call| self.behavior(&Behavior::Call(Box::new(call))))
+    }
+
+    /// Calls that are only counted, by name.
+    fn counted(&mut self, counted: &[Counted]) -> io::Result<()> {
+        let mut calls = BTreeMap::new();
+        for Counted { number, is_32_bit, times } in counted {
+            let name = name(Abi::of(*is_32_bit), *number);
+            let name = name.map_or_else(|| format!("syscall {number}"), String::from);
+            *calls.entry(name).or_default() += times;
+        }
+        if calls.is_empty() { Ok(()) } else { self.behavior(&Behavior::Counted { calls }) }
     }
 
     /// What could not be read of a process that ended at once stays as it was.

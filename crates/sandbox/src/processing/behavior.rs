@@ -13,7 +13,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Module};
 
+mod anomaly;
 pub mod bson;
+mod modules;
 pub mod monitor;
 pub mod stap;
 mod summary;
@@ -53,6 +55,10 @@ pub enum Event {
     Cut {
         calls: u64,
     },
+    /// Calls that are only counted, by their names.
+    Counted {
+        calls: BTreeMap<String, u64>,
+    },
 }
 
 /// A call to the system.
@@ -82,6 +88,13 @@ pub struct Call {
     pub nt_status: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stacktrace: Vec<String>,
+    /// How often the same call came again at once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Call {
@@ -114,6 +127,9 @@ impl Call {
                 call[key] = number.into();
             }
         }
+        if self.repeated > 0 {
+            call["repeated"] = self.repeated.into();
+        }
         call
     }
 }
@@ -129,15 +145,17 @@ pub(super) struct Process {
     first_seen: f64,
     calls: Vec<Call>,
     calls_cut: u64,
+    has_ended: bool,
 }
 
 /// All processes, in the order in which they began.
 #[derive(Debug, Default)]
 struct Behavior {
     processes: Vec<Process>,
-    /// The process that has an id now.
+    /// The process that has an id, or had it last: calls may be told after the end.
     current: BTreeMap<u32, usize>,
     cut: u64,
+    counted: BTreeMap<String, u64>,
 }
 
 fn of(case: &Case<'_>) -> io::Result<Json> {
@@ -212,16 +230,26 @@ impl Behavior {
                 });
             }
             Event::Exit { pid, .. } => {
-                self.current.remove(&pid);
+                if let Some(process) = self.current.get(&pid).and_then(|at| self.processes.get_mut(*at)) {
+                    process.has_ended = true;
+                }
             }
             Event::Call(call) => self.call(*call),
             Event::Cut { calls } => self.cut += calls,
+            Event::Counted { calls } => {
+                calls.into_iter().for_each(|(name, times)| *self.counted.entry(name).or_default() += times);
+            }
         }
     }
 
     fn begin(&mut self, process: Process) {
         // The same process with another program.
-        if let Some(known) = self.current.get(&process.pid).and_then(|at| self.processes.get_mut(*at)) {
+        if let Some(known) = self
+            .current
+            .get(&process.pid)
+            .and_then(|at| self.processes.get_mut(*at))
+            .filter(|known| !known.has_ended)
+        {
             (known.name, known.path, known.command_line) = (process.name, process.path, process.command_line);
             if known.ppid == 0 {
                 known.ppid = process.ppid;
@@ -240,13 +268,13 @@ impl Behavior {
             self.begin(Process { pid: call.pid, name, first_seen: call.time, ..Process::default() });
         }
         let Some(process) = self.current.get(&call.pid).and_then(|at| self.processes.get_mut(*at)) else {
-            self.cut += 1;
+            self.cut += 1 + call.repeated;
             return;
         };
         if process.calls.len() < MAX_CALLS {
             process.calls.push(call);
         } else {
-            process.calls_cut += 1;
+            process.calls_cut += 1 + call.repeated;
         }
     }
 
@@ -258,6 +286,13 @@ impl Behavior {
             "generic": self.processes.iter().map(generic).collect::<Vec<_>>(),
             "apistats": self.processes.iter().map(counts).collect::<Map<_, _>>(),
         });
+        let anomaly = anomaly::of(&self.processes);
+        if !anomaly.is_empty() {
+            report["anomaly"] = anomaly.into();
+        }
+        if !self.counted.is_empty() {
+            report["calls_counted"] = json!(self.counted);
+        }
         let cut = self.cut + self.processes.iter().map(|process| process.calls_cut).sum::<u64>();
         if cut > 0 {
             report["calls_cut"] = cut.into();
@@ -292,7 +327,7 @@ fn process(process: &Process) -> Json {
         "first_seen": process.first_seen,
         "time": 0,
         "track": true,
-        "modules": [],
+        "modules": modules::of(&process.calls),
         "calls": process.calls.iter().map(Call::report).collect::<Vec<_>>(),
     })
 }
@@ -311,7 +346,7 @@ fn generic(process: &Process) -> Json {
 fn counts(process: &Process) -> (String, Json) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for call in &process.calls {
-        *counts.entry(&call.api).or_default() += 1;
+        *counts.entry(&call.api).or_default() += 1 + call.repeated;
     }
     (process.pid.to_string(), json!(counts))
 }

@@ -63,7 +63,8 @@ fn object(name: &str, path: &str, digests: &Digests, urls: Vec<String>) -> Json 
     })
 }
 
-fn urls(file: impl io::Read) -> io::Result<Vec<String>> {
+/// Addresses in the first part of a file.
+pub fn urls(file: impl io::Read) -> io::Result<Vec<String>> {
     let mut bytes = Vec::new();
     file.take(MAX_SEARCHED).read_to_end(&mut bytes)?;
     let found: BTreeSet<&[u8]> = URL.find_iter(&bytes).map(|found| found.as_bytes()).take(MAX_URLS).collect();

@@ -1,11 +1,12 @@
-//! System calls of a run, recorded by the kernel: nothing of it shows in the sample's own process, and it costs a fifth to two fifths of
-//! the time, where stopping at each call would cost ten times as much.
+//! System calls of a run, recorded by the kernel: nothing of it shows in the sample's own process, where stopping at each call would,
+//! and would cost ten times as much.
 //!
-//! Not recorded: calls that never return (`exit`, a successful `execve`, which the process events tell), and what is asked of the
-//! kernel through io_uring.
+//! [`guest_protocol::syscalls::TABLE`] says which calls are recorded; the others are counted by the kernel.
 
+mod code;
 mod kernel;
 mod program;
+mod record;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,27 +15,29 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use guest_protocol::{Bytes, Reply, Syscall};
+use guest_protocol::syscalls::{self, Abi, Kind, NUMBERS};
+use guest_protocol::{Counted, Reply, Syscall};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::channel::{Channel, locked};
 use crate::clock;
 use kernel::{Ring, Tracer};
-use program::{
-    ARGUMENTS, CALL, CODE_SEGMENT, FIRST, FIRST_LENGTH, NUMBER, RECORD, REGISTERS, RESULT, SECOND,
-    SECOND_LENGTH, TEXT, THREAD, TIME,
-};
-
 /// Calls that wait to be sent; more are counted as lost.
 const WAITING: usize = 16384;
-/// Calls in one message, which fits a frame whatever their texts are.
+/// Calls in one message, and how many bytes they may have: both together fit a frame.
 const TOGETHER: usize = 128;
+const TOGETHER_BYTES: usize = 32 << 10;
+/// Numbers and lengths of one call, at most.
+const FIXED_BYTES: usize = 120;
 /// Until the last records are out of the ring.
-const LAST: Duration = Duration::from_millis(20);
+const LAST: Duration = Duration::from_millis(60);
+/// Between two looks at the ring, during a run and otherwise.
+const PAUSE: Duration = Duration::from_millis(5);
+const IDLE: Duration = Duration::from_millis(50);
 
-/// Traces runs, if the kernel lets it.
+/// Traces runs, if the kernel lets it; else why it does not.
 #[derive(Clone)]
-pub struct Trace(Option<Arc<Shared>>);
+pub struct Trace(Result<Arc<Shared>, Arc<str>>);
 
 struct Shared {
     tracer: Tracer,
@@ -53,24 +56,29 @@ pub struct Watch {
 
 impl Trace {
     /// A kernel that cannot do it costs the records, not the runs.
-    pub fn start(channel: &Channel) -> Self {
+    pub fn start() -> Self {
         match kernel::start() {
             Ok((tracer, ring)) => {
                 let shared =
                     Arc::new(Shared { tracer, runs: Mutex::default(), overflown: AtomicU64::new(0) });
                 let reader = Arc::clone(&shared);
                 std::thread::spawn(move || reader.read(&ring));
-                Self(Some(shared))
+                Self(Ok(shared))
             }
-            Err(error) => {
-                channel.log(format!("system calls are not traced: {error}"));
-                Self(None)
-            }
+            Err(error) => Self(Err(error.to_string().into())),
         }
     }
 
     pub fn watch(&self, channel: &Arc<Channel>, call: u32, cgroup: u64) -> Option<Watch> {
-        let shared = self.0.clone()?;
+        // Said with each run: nobody listens when the agent starts.
+        let shared = match self.0.clone() {
+            Ok(shared) => shared,
+            Err(why) => {
+                channel.log(format!("system calls are not recorded: the kernel refuses its programs: {why}"));
+                return None;
+            }
+        };
+        channel.log("system calls are recorded by programs in the kernel (eBPF)".into());
         let lost_before = shared.lost();
         let (calls, queue) = sync_channel(WAITING);
         locked(&shared.runs).insert(call, calls);
@@ -84,13 +92,18 @@ impl Trace {
 }
 
 impl Watch {
-    /// Sends what is left; gives how many calls were lost meanwhile.
-    pub fn finish(self) -> u64 {
+    /// Sends what is left; gives how many calls were lost meanwhile, and those that were only counted.
+    pub fn finish(self) -> (u64, Vec<Counted>) {
         std::thread::sleep(LAST);
         self.shared.tracer.remove(self.cgroup);
         locked(&self.shared.runs).remove(&self.call);
         let _ = self.sender.join();
-        self.shared.lost() - self.lost_before
+        let counted = self.shared.tracer.take_counts(self.call).into_iter().map(|(place, times)| Counted {
+            number: place % NUMBERS,
+            is_32_bit: place >= NUMBERS,
+            times,
+        });
+        (self.shared.lost() - self.lost_before, counted.collect())
     }
 }
 
@@ -101,13 +114,14 @@ impl Shared {
 
     fn read(&self, ring: &Ring) {
         loop {
-            ring.wait();
+            // A wake-up for each record would be a switch of tasks for each call.
+            std::thread::sleep(if locked(&self.runs).is_empty() { IDLE } else { PAUSE });
             // Records tell the time since boot. Asked each time: the host sets the clock.
             let since_boot = clock_gettime(ClockId::Monotonic);
             let now = since_boot.tv_sec.saturating_mul(1_000_000_000).saturating_add(since_boot.tv_nsec);
             let boot = clock::now().saturating_sub(now);
             ring.read(|record| {
-                let (call, syscall) = parse(record, boot);
+                let Some((call, syscall)) = record::parse(record, boot) else { return };
                 let runs = locked(&self.runs);
                 if runs.get(&call).is_some_and(|queue| queue.try_send(syscall).is_err()) {
                     self.overflown.fetch_add(1, Ordering::Relaxed);
@@ -117,12 +131,20 @@ impl Shared {
     }
 }
 
+/// Sends calls in portions; equal ones that follow each other as one.
 fn forward(channel: &Channel, call: u32, queue: &Receiver<Syscall>) {
     while let Ok(first) = queue.recv() {
+        let mut bytes = size(&first);
         let mut together = vec![first];
-        while together.len() < TOGETHER {
+        while together.len() < TOGETHER && bytes < TOGETHER_BYTES {
             match queue.try_recv() {
-                Ok(next) => together.push(next),
+                Ok(next) => match together.last_mut() {
+                    Some(last) if is_repeated(last, &next) => last.times = last.times.saturating_add(1),
+                    _ => {
+                        bytes += size(&next);
+                        together.push(next);
+                    }
+                },
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
@@ -132,31 +154,49 @@ fn forward(channel: &Channel, call: u32, queue: &Receiver<Syscall>) {
     }
 }
 
-/// The call that a record belongs to, and what it says.
-fn parse(record: &[u8; RECORD], boot: i64) -> (u32, Syscall) {
-    const OLD_SEGMENT: u64 = 0x23;
-    let word = |at: usize| {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&record[at..at + 8]);
-        u64::from_ne_bytes(bytes)
+fn size(call: &Syscall) -> usize {
+    FIXED_BYTES + call.memory.iter().flatten().map(|bytes| bytes.len()).sum::<usize>()
+}
+
+/// Whether a call says nothing that the one before did not say. Where a buffer lies is nothing.
+fn is_repeated(last: &Syscall, next: &Syscall) -> bool {
+    let rest = |call: &Syscall| {
+        let [first, _, others @ ..] = call.arguments;
+        (call.thread, call.number, call.is_32_bit, call.result, first, others)
     };
-    let register = |at: usize| word(REGISTERS + at);
-    let text = |length: usize, from: usize| {
-        let length = usize::try_from(word(length) as i64).unwrap_or(0).min(TEXT);
-        let text = &record[from..from + length];
-        Bytes::from(text.strip_suffix(&[0]).unwrap_or(text))
-    };
-    let thread = word(THREAD);
-    let syscall = Syscall {
-        time: boot.saturating_add(word(TIME) as i64),
-        pid: (thread >> 32) as u32,
-        thread: thread as u32,
-        number: register(NUMBER) as u32,
-        is_32_bit: register(CODE_SEGMENT) == OLD_SEGMENT,
-        arguments: ARGUMENTS.map(register),
-        result: word(RESULT) as i64,
-        first: text(FIRST_LENGTH, FIRST),
-        second: text(SECOND_LENGTH, SECOND),
-    };
-    (word(CALL) as u32, syscall)
+    let has_buffer = syscalls::row(Abi::of(next.is_32_bit), next.number)
+        .and_then(|row| row.arguments.get(1))
+        .is_some_and(|(_, kind)| matches!(kind, Kind::Bytes | Kind::Skip));
+    rest(last) == rest(next)
+        && (has_buffer || last.arguments[1] == next.arguments[1])
+        && last.memory == next.memory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: i64, arguments: [u64; 6], memory: &str) -> Syscall {
+        Syscall {
+            time: 1,
+            pid: 5,
+            thread: 5,
+            number: number as u32,
+            is_32_bit: false,
+            arguments,
+            result: 1,
+            times: 1,
+            memory: vec![Some(memory.into())],
+        }
+    }
+
+    #[test]
+    fn only_what_says_the_same_is_a_repetition() {
+        let write = |buffer, text| call(libc::SYS_write, [1, buffer, 1, 0, 0, 0], text);
+        assert!(is_repeated(&write(10, "x"), &write(20, "x")));
+        assert!(!is_repeated(&write(10, "x"), &write(20, "y")));
+        let protect = |length| call(libc::SYS_mprotect, [1, length, 1, 0, 0, 0], "");
+        assert!(!is_repeated(&protect(1), &protect(2)));
+        assert!(!is_repeated(&write(10, "x"), &Syscall { result: -9, ..write(10, "x") }));
+    }
 }

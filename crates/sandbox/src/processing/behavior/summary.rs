@@ -31,6 +31,11 @@ enum When {
     Writable,
     /// After success, when the file was not made by it.
     Existed,
+    /// After success, of a file or of a folder.
+    File,
+    Folder,
+    /// After success, when memory is mapped as code.
+    Executable,
 }
 
 const OPENS: &[&str] = &["open", "openat", "openat2", "creat"];
@@ -52,12 +57,7 @@ const RULES: &[Rule] = &[
         group: "file_written",
         argument: "filepath",
     },
-    Rule {
-        apis: &["unlink", "unlinkat"],
-        when: When::Succeeded,
-        group: "file_deleted",
-        argument: "filepath",
-    },
+    Rule { apis: &["unlink", "unlinkat"], when: When::File, group: "file_deleted", argument: "filepath" },
     Rule {
         apis: &["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"],
         when: When::Succeeded,
@@ -70,9 +70,10 @@ const RULES: &[Rule] = &[
         group: "directory_created",
         argument: "filepath",
     },
+    Rule { apis: &["unlinkat"], when: When::Folder, group: "directory_removed", argument: "filepath" },
     Rule { apis: &["rmdir"], when: When::Succeeded, group: "directory_removed", argument: "filepath" },
     Rule {
-        apis: &["getdents64"],
+        apis: &["getdents", "getdents64"],
         when: When::Succeeded,
         group: "directory_enumerated",
         argument: "filepath",
@@ -83,19 +84,29 @@ const RULES: &[Rule] = &[
         group: "command_line",
         argument: "command_line",
     },
-    Rule { apis: &["connect"], when: When::Always, group: "connects_ip", argument: "ip" },
+    Rule { apis: SENDS, when: When::Always, group: "resolves_host", argument: "hostname" },
+    Rule { apis: &["connect", "sendto"], when: When::Always, group: "connects_ip", argument: "ip" },
     Rule {
         apis: &["init_module", "finit_module"],
         when: When::Always,
         group: "dll_loaded",
         argument: "filepath",
     },
+    Rule { apis: &["mmap"], when: When::Executable, group: "dll_loaded", argument: "filepath" },
+    Rule { apis: MUTANTS, when: When::Always, group: "mutex", argument: "mutant_name" },
 ];
+
+const SENDS: &[&str] = &["sendto", "sendmsg", "sendmmsg", "write"];
+const MUTANTS: &[&str] =
+    &["flock", "fcntl", "open", "openat", "semget", "shmget", "msgget", "mq_open", "bind"];
 
 /// What takes two paths, and the group of such pairs.
 const PAIRS: &[(&[&str], &str)] = &[
     (&["rename", "renameat", "renameat2", "MoveFileWithProgressW"], "file_moved"),
-    (&["CopyFileA", "CopyFileW", "CopyFileExW"], "file_copied"),
+    (
+        &["sendfile", "copy_file_range", "link", "linkat", "CopyFileA", "CopyFileW", "CopyFileExW"],
+        "file_copied",
+    ),
 ];
 /// Windows' words for opening a file that is made when it is missing.
 const MAKES: [&str; 4] = ["FILE_CREATE", "FILE_OVERWRITE_IF", "FILE_SUPERSEDE", "FILE_OPEN_IF"];
@@ -116,9 +127,10 @@ pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
                 push(&mut groups, rule.group, text.into());
             }
         }
-        let pair = PAIRS.iter().find(|(apis, _)| apis.contains(&call.api.as_str()));
-        if let (true, Some((_, group)), Some(from), Some(to)) =
-            (call.succeeded(), pair, call.text("oldfilepath"), call.text("newfilepath"))
+        let pairs = PAIRS.iter().find(|(apis, _)| apis.contains(&call.api.as_str()));
+        if let (Some((_, group)), true, Some(from), Some(to)) =
+            (pairs, call.succeeded(), call.text("oldfilepath"), call.text("newfilepath"))
+            && known.insert((group, format!("{from}\0{to}")))
         {
             push(&mut groups, group, json!([from, to]));
         }
@@ -127,16 +139,20 @@ pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
 }
 
 fn applies(when: When, call: &Call) -> bool {
-    let opened_with = |word: &str| {
-        let flags = call.flags.get("flags").and_then(Json::as_str).unwrap_or_default();
+    let has = |argument: &str, word: &str| {
+        let flags = call.flags.get(argument).and_then(Json::as_str).unwrap_or_default();
         flags.split('|').any(|flag| flag == word)
     };
+    let opened_with = |word: &str| has("flags", word);
     match when {
         When::Always => true,
         When::Succeeded => call.succeeded(),
         When::Failed => !call.succeeded(),
         When::Created => call.succeeded() && (opened_with("O_CREAT") || call.api == "creat" || makes(call)),
         When::Existed => call.succeeded() && !makes(call),
+        When::File => call.succeeded() && !opened_with("AT_REMOVEDIR"),
+        When::Folder => call.succeeded() && opened_with("AT_REMOVEDIR"),
+        When::Executable => call.succeeded() && has("protection", "PROT_EXEC"),
         When::Writable => {
             call.succeeded() && (opened_with("O_WRONLY") || opened_with("O_RDWR") || call.api == "creat")
         }
@@ -188,6 +204,33 @@ mod tests {
                 "file_opened": ["/tmp/a"], "file_created": ["/tmp/a"], "file_written": ["/tmp/a"],
                 "file_failed": ["/root/b"], "file_moved": [["/tmp/a", "/tmp/c"]], "file_deleted": ["/tmp/c"],
                 "connects_ip": ["198.18.0.7"]
+            })
+        );
+    }
+
+    #[test]
+    fn folders_copies_locks_and_names() {
+        let call = |api: &str, arguments: Json, flags: Json| Call {
+            api: api.into(),
+            arguments: arguments.as_object().unwrap().clone(),
+            flags: flags.as_object().unwrap().clone(),
+            ..Call::default()
+        };
+        let pair = json!({"oldfilepath": "/bin/sh", "newfilepath": "/tmp/.x"});
+        let calls = [
+            call("unlinkat", json!({"filepath": "/tmp/d"}), json!({"flags": "AT_REMOVEDIR"})),
+            call("copy_file_range", pair.clone(), json!({})),
+            call("copy_file_range", pair, json!({})),
+            call("sendto", json!({"hostname": "c2.example"}), json!({})),
+            call("bind", json!({"mutant_name": "@one"}), json!({})),
+            call("mmap", json!({"filepath": "/lib/a.so"}), json!({"protection": "PROT_READ|PROT_EXEC"})),
+            call("mmap", json!({"filepath": "/lib/b.so"}), json!({"protection": "PROT_READ"})),
+        ];
+        assert_eq!(
+            of(calls.iter()),
+            json!({
+                "directory_removed": ["/tmp/d"], "file_copied": [["/bin/sh", "/tmp/.x"]],
+                "resolves_host": ["c2.example"], "mutex": ["@one"], "dll_loaded": ["/lib/a.so"]
             })
         );
     }

@@ -1,0 +1,121 @@
+//! What the descriptors of a process stand for, and its folder, so far as its calls tell.
+
+use std::collections::HashMap;
+
+use super::address::Address;
+
+/// Descriptors that are remembered of one process.
+const MOST: usize = 4096;
+/// A path that is longer is none that the kernel takes.
+const LONGEST: usize = 8192;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Open {
+    File(String),
+    Socket(Option<Address>),
+    Pipe,
+}
+
+#[derive(Clone, Debug)]
+pub struct Opened {
+    folder: String,
+    all: HashMap<i32, Open>,
+}
+
+impl Opened {
+    pub fn in_folder(folder: &str) -> Self {
+        Self { folder: folder.to_owned(), all: HashMap::new() }
+    }
+
+    pub fn get(&self, descriptor: i32) -> Option<&Open> {
+        self.all.get(&descriptor)
+    }
+
+    pub fn file(&self, descriptor: i32) -> Option<&str> {
+        match self.get(descriptor)? {
+            Open::File(path) => Some(path),
+            Open::Socket(_) | Open::Pipe => None,
+        }
+    }
+
+    pub fn set(&mut self, descriptor: i32, open: Open) {
+        if self.all.len() < MOST || self.all.contains_key(&descriptor) {
+            self.all.insert(descriptor, open);
+        }
+    }
+
+    pub fn copy(&mut self, from: i32, to: i32) {
+        match self.get(from).cloned() {
+            Some(open) => self.set(to, open),
+            None => self.close(to),
+        }
+    }
+
+    pub fn close(&mut self, descriptor: i32) {
+        self.all.remove(&descriptor);
+    }
+
+    pub fn set_folder(&mut self, path: String) {
+        self.folder = path;
+    }
+
+    /// A path from the root. None: relative to a folder that is not known, or to none.
+    pub fn resolve(&self, folder: Option<i32>, path: &str) -> Option<String> {
+        const CURRENT: i32 = -100;
+        if path.starts_with('/') {
+            return Some(plain(path));
+        }
+        let base = match folder {
+            None | Some(CURRENT) => self.folder.as_str(),
+            Some(descriptor) => self.file(descriptor)?,
+        };
+        if !base.starts_with('/') || base.len() + path.len() > LONGEST {
+            return None;
+        }
+        Some(plain(&format!("{base}/{path}")))
+    }
+}
+
+/// Without `.`, `..` and double slashes. Links are not followed: what they led to is not known here.
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_count_from_where_they_are_said_to() {
+        let mut opened = Opened::in_folder("/tmp");
+        opened.set(3, Open::File("/etc/init.d".into()));
+        opened.set(4, Open::Pipe);
+        let path = |folder, path| opened.resolve(folder, path);
+        assert_eq!(path(None, "a//./b/../c").as_deref(), Some("/tmp/a/c"));
+        assert_eq!(path(Some(-100), "x").as_deref(), Some("/tmp/x"));
+        assert_eq!(path(Some(3), "x").as_deref(), Some("/etc/init.d/x"));
+        assert_eq!(path(Some(4), "/../../x").as_deref(), Some("/x"));
+        assert_eq!((path(Some(4), "x"), path(Some(9), "x")), (None, None));
+        assert_eq!(path(Some(3), "").as_deref(), Some("/etc/init.d"));
+    }
+
+    #[test]
+    fn a_process_with_endless_descriptors_is_bounded() {
+        let mut opened = Opened::in_folder("/");
+        (0..10_000).for_each(|descriptor| opened.set(descriptor, Open::Pipe));
+        assert_eq!(opened.all.len(), MOST);
+        opened.copy(3, 4);
+        opened.copy(9999, 4);
+        assert_eq!(opened.get(4), None, "what is copied is not known");
+    }
+}
