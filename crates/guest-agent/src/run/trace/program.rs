@@ -391,9 +391,9 @@ fn copy_words(code: &mut Code, offset: i32, lengths: i16) {
 fn emit(code: &mut Code, maps: &Maps, out: Label) {
     let send = code.label();
     field(code, 1, COUNT_SHIFT, 3);
-    for at in 0..PLACES.len() {
-        code.set(3, i32::from(PLACES[at].0));
-        code.jump_if(1, If::Equal, at as i32, send);
+    for (at, (offset, _)) in (0..).zip(PLACES) {
+        code.set(3, i32::from(offset));
+        code.jump_if(1, If::Equal, at, send);
     }
     code.set(3, RECORD as i32);
     code.here(send);
