@@ -98,7 +98,7 @@ impl Bench {
         let root = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         tokio::spawn(processor::run(sandbox.clone(), stop.clone()));
-        let analyst = Detonator::new(qemu).expect("this program") as Arc<dyn Analyst>;
+        let analyst = Detonator::new(qemu) as Arc<dyn Analyst>;
         tokio::spawn(scheduler::run(sandbox.clone(), analyst, stop.clone()));
         tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.clone().cancelled_owned()));
         Self { http: Client::new(), root, stop, _dir: dir }

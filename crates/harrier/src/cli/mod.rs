@@ -56,9 +56,6 @@ enum Command {
     #[command(hide = true)]
     Internet,
     Loadtest(loadtest::Args),
-    /// What a guest has for a network: started by the server, for each guest one.
-    #[command(hide = true)]
-    Internet,
     Fmt(fmt::Args),
     Check(check::Args),
     /// Print the version.
@@ -82,7 +79,6 @@ pub fn run() -> ExitCode {
         Command::Guest(command) => guest::run(command),
         Command::Internet => sandbox::internet::run().map_err(anyhow::Error::msg).map(|()| ExitCode::SUCCESS),
         Command::Loadtest(args) => loadtest::run(&args),
-        Command::Internet => sandbox::internet::run().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::msg),
         Command::Fmt(args) => fmt::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Version => {

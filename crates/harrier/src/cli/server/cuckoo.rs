@@ -208,10 +208,7 @@ async fn run_machines(
         tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
     }
     let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count, machines));
-    match Detonator::new(qemu) {
-        Ok(guests) => scheduler::run(sandbox, Arc::new(Kinds { guests, remote }), stop).await,
-        Err(error) => tracing::error!(target: "sandbox", %error, "machines cannot be used"),
-    }
+    scheduler::run(sandbox, Arc::new(Kinds { guests: Detonator::new(qemu), remote }), stop).await;
     watch.abort();
 }
 

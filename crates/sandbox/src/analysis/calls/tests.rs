@@ -1,3 +1,5 @@
+//! System calls in words.
+
 use serde_json::json;
 
 use super::*;
