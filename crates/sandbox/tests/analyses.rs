@@ -123,7 +123,7 @@ async fn a_script_is_run_and_reported() {
     let events = server.get(&format!("tasks/events/{task}")).await;
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let told = events.text().await.unwrap();
-    let stages = ["\"restoring\"", "\"running\"", "\"reported\""]
+    let stages = [r#""stage":"restoring""#, r#""stage":"running""#, r#""status":"reported""#]
         .map(|stage| told.find(stage).unwrap_or_else(|| panic!("{stage}: {told}")));
     assert!(stages.is_sorted(), "{told}");
     let shown = server.ended(task).await;
