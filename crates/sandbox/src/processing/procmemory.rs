@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn regions_of_a_core_file_and_of_nonsense() {
-        let mut core = vec![0; HEADER + 2 * PROGRAM_HEADER];
+        let mut core = [0; HEADER + 2 * PROGRAM_HEADER];
         core[..6].copy_from_slice(b"\x7fELF\x02\x01");
         core[32] = HEADER as u8;
         core[56] = 3;

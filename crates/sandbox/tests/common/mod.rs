@@ -1,7 +1,5 @@
 //! A guest for tests: built once from Debian's packages into the target folder, and found there as long as nothing changed.
 
-#![allow(dead_code)] // Each test file uses its part.
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
