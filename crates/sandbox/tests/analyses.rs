@@ -109,7 +109,7 @@ impl Server {
 const SCRIPT: &str = r#"#!/bin/sh
 echo "the clock says $(date -u +%Y-%m-%d) and I am $(id -un)"
 echo "argument $1"
-mkdir -p /tmp/work && echo dropped > /tmp/work/note.txt
+mkdir -p /tmp/made && echo dropped > /tmp/made/note.txt
 python3 -c 'print("child")'
 sleep 1
 "#;
@@ -139,7 +139,7 @@ async fn a_script_is_run_and_reported() {
     let report = server.report(task).await;
     assert_eq!(report["target"]["file"]["name"], "demo.sh");
     let dropped = report["dropped"].as_array().unwrap();
-    let note = dropped.iter().find(|file| file["filepath"] == "/tmp/work/note.txt").unwrap();
+    let note = dropped.iter().find(|file| file["filepath"] == "/tmp/made/note.txt").unwrap();
     assert_eq!((&note["size"], note["name"].as_str().unwrap().ends_with("_note.txt")), (&json!(8), true));
     let processes = report["behavior"]["processes"].as_array().unwrap();
     let commands: Vec<&str> =
