@@ -137,8 +137,11 @@ impl Keeper {
             if about.nlink() > 0 {
                 return true;
             }
-            total += about.size();
-            about.size() <= self.limits.dropped_file_bytes && total <= self.limits.dropped_total_bytes
+            // What is let go takes no room: whichever is met first, the others keep theirs.
+            let is_kept = about.size() <= self.limits.dropped_file_bytes
+                && total + about.size() <= self.limits.dropped_total_bytes;
+            total += if is_kept { about.size() } else { 0 };
+            is_kept
         });
         self.written.lost += (before - self.written.files.len()) as u32;
     }
