@@ -35,6 +35,8 @@
 pub mod analysis;
 pub mod api;
 pub mod error;
+#[cfg(test)]
+mod example;
 pub mod guest;
 pub mod internet;
 pub mod machine;

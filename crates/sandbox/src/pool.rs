@@ -231,39 +231,14 @@ fn why_none(machines: &[Machine], task: &Task) -> String {
 
 #[cfg(test)]
 mod tests {
-    use store::sandbox::{Category, Status};
-
     use super::*;
 
     fn task(machine: Option<&str>, platform: Option<&str>, tags: &[&str]) -> Task {
         Task {
-            id: 1,
-            category: Category::Url,
-            target: "u".into(),
             machine: machine.map(String::from),
-            package: None,
-            options: None,
-            timeout: 0,
-            priority: 1,
-            custom: None,
-            owner: String::new(),
             platform: platform.map(String::from),
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            memory: false,
-            enforce_timeout: false,
-            clock: Stamp(0),
-            added_on: Stamp(0),
-            started_on: None,
-            completed_on: None,
-            status: Status::Pending,
-            sample_id: None,
-            sample: None,
-            guest: None,
-            errors: Vec::new(),
-            processing: None,
-            route: None,
-            duration: -1,
-            submit_id: None,
+            ..crate::example::task()
         }
     }
 

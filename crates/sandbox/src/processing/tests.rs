@@ -19,22 +19,15 @@ fn task(sample: Option<Sample>) -> Task {
         started_on: Stamp(1_932_884_405_000_000),
         shutdown_on: Some(Stamp(1_932_884_409_500_000)),
     };
+    let is_file = sample.is_some();
     Task {
         id: 7,
-        category: if sample.is_some() { Category::File } else { Category::Url },
-        target: if sample.is_some() { "/uploads/7/demo.sh".into() } else { "http://x.example/".into() },
-        machine: None,
+        category: if is_file { Category::File } else { Category::Url },
+        target: if is_file { "/uploads/7/demo.sh".into() } else { "http://x.example/".into() },
         package: Some("shell".into()),
         options: Some("route=drop".into()),
-        timeout: 0,
-        priority: 1,
-        custom: None,
         owner: "ada".into(),
         platform: Some("linux".into()),
-        tags: Vec::new(),
-        memory: false,
-        enforce_timeout: false,
-        clock: Stamp(0),
         added_on: Stamp(1_932_884_400_000_000),
         started_on: Some(Stamp(1_932_884_405_000_000)),
         completed_on: Some(Stamp(1_932_884_410_000_000)),
@@ -43,10 +36,9 @@ fn task(sample: Option<Sample>) -> Task {
         sample,
         guest: Some(guest),
         errors: vec!["no screenshots".into()],
-        processing: None,
         route: Some("drop".into()),
         duration: 4,
-        submit_id: None,
+        ..crate::example::task()
     }
 }
 

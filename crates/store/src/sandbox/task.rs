@@ -14,7 +14,7 @@ mod list;
 mod tests;
 
 pub use change::{
-    Deleted, complete_again, delete, fail, give_up_waiting, recover, requeue_running, reschedule,
+    Deleted, complete_again, delete, fail, give_up_waiting, recover, requeue_running, reschedule, running,
     set_processing, set_route, set_status, take,
 };
 pub use list::{Counts, Filter, counts, list, waiting};
@@ -115,6 +115,30 @@ pub struct NewTask {
     pub enforce_timeout: bool,
     /// Now, when not given.
     pub clock: Option<Stamp>,
+}
+
+impl NewTask {
+    /// With nothing asked for but this, and the priority that tasks have when none is asked for.
+    pub fn of_url(target: &str) -> Self {
+        Self {
+            category: Category::Url,
+            target: target.to_owned(),
+            sample_id: None,
+            submit_id: None,
+            machine: None,
+            package: None,
+            options: None,
+            timeout: 0,
+            priority: 1,
+            custom: None,
+            owner: String::new(),
+            platform: None,
+            tags: Vec::new(),
+            memory: false,
+            enforce_timeout: false,
+            clock: None,
+        }
+    }
 }
 
 /// Stores a task that waits for a machine; gives its id, which is never used again.

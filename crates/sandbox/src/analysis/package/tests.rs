@@ -1,48 +1,18 @@
 //! Which package is chosen, and what its command is.
 
-use store::sandbox::{Digests, Sample, Stamp, Status};
+use store::sandbox::Sample;
 
 use super::*;
 
 fn task(name: &str, file_type: &str, package: Option<&str>, options: &str) -> Task {
-    let digests = Digests {
-        file_size: 1,
-        file_type: file_type.into(),
-        md5: String::new(),
-        sha1: String::new(),
-        sha256: String::new(),
-        sha512: String::new(),
-        crc32: String::new(),
-        ssdeep: None,
-    };
     Task {
-        id: 1,
         category: Category::File,
         target: format!("/uploads/1/{name}"),
-        machine: None,
         package: package.map(String::from),
         options: Some(options.into()),
-        timeout: 0,
-        priority: 1,
-        custom: None,
-        owner: String::new(),
-        platform: None,
-        tags: Vec::new(),
-        memory: false,
-        enforce_timeout: false,
-        clock: Stamp(0),
-        added_on: Stamp(0),
-        started_on: None,
-        completed_on: None,
-        status: Status::Pending,
         sample_id: Some(1),
-        sample: Some(Sample { id: 1, digests }),
-        guest: None,
-        errors: Vec::new(),
-        processing: None,
-        route: None,
-        duration: -1,
-        submit_id: None,
+        sample: Some(Sample { id: 1, digests: crate::example::digests(file_type) }),
+        ..crate::example::task()
     }
 }
 

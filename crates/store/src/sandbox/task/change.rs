@@ -93,10 +93,15 @@ pub fn set_route(tx: &mut Tx<'_>, id: u32, route: &str) -> DbResult<()> {
     Ok(())
 }
 
-/// What a server that was killed left running waits again; gives the tasks.
-pub fn requeue_running(tx: &mut Tx<'_>) -> DbResult<Vec<u32>> {
+/// The tasks that are running.
+pub fn running(tx: &mut Tx<'_>) -> DbResult<Vec<u32>> {
     let sql = "SELECT id FROM tasks WHERE status = $1 ORDER BY id";
-    let ids = tx.values(sql, params![Status::Running.name()])?;
+    tx.values(sql, params![Status::Running.name()])
+}
+
+/// What another server left running waits again; gives the tasks.
+pub fn requeue_running(tx: &mut Tx<'_>) -> DbResult<Vec<u32>> {
+    let ids = running(tx)?;
     for id in &ids {
         tx.execute("DELETE FROM task_guests WHERE task_id = $1", params![id])?;
         let sql = "UPDATE tasks SET status = $2, started_on = NULL WHERE id = $1";

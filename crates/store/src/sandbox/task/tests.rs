@@ -18,27 +18,6 @@ fn digests(byte: u8) -> Digests {
     }
 }
 
-fn url(target: &str) -> NewTask {
-    NewTask {
-        category: Category::Url,
-        target: target.into(),
-        sample_id: None,
-        submit_id: None,
-        machine: None,
-        package: None,
-        options: None,
-        timeout: 0,
-        priority: 1,
-        custom: None,
-        owner: String::new(),
-        platform: None,
-        tags: Vec::new(),
-        memory: false,
-        enforce_timeout: false,
-        clock: None,
-    }
-}
-
 async fn write<T: Send + 'static>(
     db: &Db,
     work: impl Fn(&mut Tx<'_>) -> DbResult<T> + Send + Sync + 'static,
@@ -65,7 +44,7 @@ on_each! {
             let tags = vec!["office".to_owned(), "win10".to_owned()];
             let clock = Some(Stamp(1_932_884_405_000_000));
             let category = Category::File;
-            create(tx, &NewTask { category, sample_id: Some(sample_id), tags, clock, ..url("invoice.js") })
+            create(tx, &NewTask { category, sample_id: Some(sample_id), tags, clock, ..NewTask::of_url("invoice.js") })
         }).await;
         let task = write(db, move |tx| view(tx, id)).await.unwrap();
         assert_eq!(task.file_name(), "invoice.js");
@@ -85,7 +64,7 @@ on_each! {
 
     async fn lists_are_in_one_order_and_narrowed(db: &Db) {
         for name in ["a", "b", "c", "d"] {
-            write(db, move |tx| create(tx, &NewTask { owner: name.into(), ..url("http://x.example") })).await;
+            write(db, move |tx| create(tx, &NewTask { owner: name.into(), ..NewTask::of_url("http://x.example") })).await;
         }
         finish(db, 3).await;
         finish(db, 1).await;
@@ -104,7 +83,7 @@ on_each! {
 
     async fn the_important_and_the_old_are_served_first(db: &Db) {
         for priority in [1, 3, 1, 3, -1] {
-            write(db, move |tx| create(tx, &NewTask { priority, ..url("u") })).await;
+            write(db, move |tx| create(tx, &NewTask { priority, ..NewTask::of_url("u") })).await;
         }
         let order = write(db, waiting).await;
         assert_eq!(order.iter().map(|task| task.id).collect::<Vec<_>>(), [2, 4, 1, 3, 5]);
@@ -115,7 +94,7 @@ on_each! {
 
     async fn what_was_running_when_the_server_died_waits_again(db: &Db) {
         for _ in 0..2 {
-            write(db, |tx| create(tx, &url("u"))).await;
+            write(db, |tx| create(tx, &NewTask::of_url("u"))).await;
         }
         finish(db, 1).await;
         write(db, |tx| { take(tx, 2)?; guest::begin(tx, 2, "linux1", "linux-1", "QEMU") }).await;
@@ -125,7 +104,7 @@ on_each! {
     }
 
     async fn rescheduled_deleted_and_reported_again(db: &Db) {
-        write(db, |tx| create(tx, &NewTask { priority: 2, ..url("http://x.example") })).await;
+        write(db, |tx| create(tx, &NewTask { priority: 2, ..NewTask::of_url("http://x.example") })).await;
         assert_eq!(write(db, |tx| reschedule(tx, 9, None)).await, None);
         assert_eq!(write(db, |tx| reschedule(tx, 1, None)).await, Some(2));
         assert_eq!(write(db, |tx| reschedule(tx, 2, Some(7))).await, Some(3));
@@ -143,12 +122,12 @@ on_each! {
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Done);
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Unknown);
         // The number of a deleted task is not given to another.
-        assert_eq!(write(db, |tx| create(tx, &url("u"))).await, 4);
+        assert_eq!(write(db, |tx| create(tx, &NewTask::of_url("u"))).await, 4);
         assert!(write(db, |tx| is_known_url(tx, "u")).await && !write(db, |tx| is_known_url(tx, "v")).await);
     }
 
     async fn the_time_on_the_machine_is_the_duration(db: &Db) {
-        write(db, |tx| create(tx, &url("u"))).await;
+        write(db, |tx| create(tx, &NewTask::of_url("u"))).await;
         write(db, |tx| guest::begin(tx, 1, "linux1", "linux-1", "QEMU")).await;
         assert_eq!(write(db, |tx| view(tx, 1)).await.unwrap().duration, -1);
         write(db, |tx| { tx.execute("UPDATE task_guests SET started_on = started_on - 7500000", &[])?;
