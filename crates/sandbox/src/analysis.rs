@@ -99,26 +99,19 @@ impl Analysis {
 
     async fn whole(&mut self) -> Result<(), String> {
         let route = self.route()?;
-        let task = self.run.task.id;
         let machine = self.run.machine.clone();
         self.tell("restoring", &format!("restoring the machine {} ({})", machine.name, machine.label));
         self.set_guest(GuestStatus::Starting).await;
         let guest = self.restore(&machine.label).await?;
         self.run.sandbox.pool.set_status(&machine.name, "running");
-        let internet = network::connect(self, &guest, route).await?;
-        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route.name())).await;
-        saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
-        let critical =
-            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
-                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 });
-        let stop = self.run.stop.clone();
-        let driven = tokio::select! {
-            driven = tokio::time::timeout(critical, self.drive(&guest)) => driven,
-            () = stop.cancelled() => Ok(Err("the analysis was stopped: another task takes its place, or the server ends".into())),
+        let (internet, connected) = match network::connect(self, &guest, route).await {
+            Ok(internet) => (internet, Ok(())),
+            Err(error) => (None, Err(error)),
         };
-        let result = driven.unwrap_or_else(|_| {
-            Err(format!("the machine did not end within {} seconds and was given up", critical.as_secs()))
-        });
+        let result = match connected {
+            Ok(()) => self.drive_in_time(&guest, route).await,
+            Err(error) => Err(error),
+        };
         self.set_guest(GuestStatus::Stopping).await;
         self.end(&guest).await;
         if let Some(Err(error)) = network::finish(internet).await {
@@ -126,6 +119,24 @@ impl Analysis {
         }
         self.run.sandbox.pool.set_status(&machine.name, "poweroff");
         result
+    }
+
+    /// Drives the guest until it is done, too late, or told to stop.
+    async fn drive_in_time(&mut self, guest: &Guest, route: Route) -> Result<(), String> {
+        let task = self.run.task.id;
+        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route.name())).await;
+        saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
+        let critical =
+            Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
+                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 });
+        let stop = self.run.stop.clone();
+        let driven = tokio::select! {
+            driven = tokio::time::timeout(critical, self.drive(guest)) => driven,
+            () = stop.cancelled() => Ok(Err("the analysis was stopped: another task takes its place, or the server ends".into())),
+        };
+        driven.unwrap_or_else(|_| {
+            Err(format!("the machine did not end within {} seconds and was given up", critical.as_secs()))
+        })
     }
 
     /// Which network the machine gets. What was asked for and is not there fails: it is a matter of safety.
@@ -177,14 +188,20 @@ impl Analysis {
         let words: Vec<String> = command.command.iter().map(|word| word.to_text().into_owned()).collect();
         self.tell("running", &format!("running {}", words.join(" ")));
         let began = Instant::now();
-        let mut recorder =
-            Recorder::begin(&self.run, words, &plan.folder).map_err(|error| error.to_string())?;
+        let mut recorder = Recorder::begin(&self.run, words, &plan.folder, &command.limits)
+            .map_err(|error| error.to_string())?;
         let screen = screen::Watch::new(&self.run);
         let ended = tokio::select! {
             ended = self.record(guest, command, &mut recorder) => ended,
             never = screen.watch(guest) => match never {},
         };
-        recorder.finish().map_err(|error| format!("the results cannot be written: {error}"))?;
+        let left_out =
+            recorder.finish().map_err(|error| format!("the results cannot be written: {error}"))?;
+        if left_out > 0 {
+            self.fail(format!(
+                "the guest sent {left_out} more files than it was allowed, which were left out"
+            ));
+        }
         ended?;
         if self.run.task.enforce_timeout {
             let rest = Duration::from_secs(self.timeout()).saturating_sub(began.elapsed());
@@ -316,7 +333,9 @@ impl Analysis {
         if let Err(error) = guest.stop().await {
             self.fail(format!("the machine was not stopped cleanly: {error}"));
         }
-        if let Err(error) = guest.take_capture(&self.run.folder.path().join(crate::results::CAPTURE)) {
+        // A copy of up to some gigabytes.
+        let path = self.run.folder.path().join(crate::results::CAPTURE);
+        if let Err(error) = tokio::task::block_in_place(|| guest.take_capture(&path)) {
             self.fail(format!("the capture was not kept: {error}"));
         }
     }

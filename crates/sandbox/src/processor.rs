@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::db::{DbResult, Tx};
 use store::sandbox::{Filter, Status, task};
@@ -14,29 +15,53 @@ use crate::server::Sandbox;
 const WORKER: &str = "harrier";
 /// Tasks that are read at once.
 const BATCH: u32 = 64;
+/// After the database failed.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Processes what is completed until `stop`.
 pub async fn run(sandbox: Arc<Sandbox>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match next(&sandbox).await {
             Ok(tasks) if !tasks.is_empty() => {
-                for id in tasks {
-                    if stop.is_cancelled() {
-                        return;
-                    }
-                    if let Err(error) = one(&sandbox, id).await {
-                        tracing::error!(target: "sandbox", task = id, %error, "the state of a task was not written");
-                    }
+                if !all(&sandbox, &tasks, &stop).await {
+                    // The same tasks would come again at once.
+                    pause(&stop).await;
                 }
                 continue;
             }
             Ok(_) => {}
-            Err(error) => tracing::error!(target: "sandbox", %error, "completed tasks could not be read"),
+            Err(error) => {
+                tracing::error!(target: "sandbox", %error, "completed tasks could not be read");
+                pause(&stop).await;
+                continue;
+            }
         }
         tokio::select! {
             () = stop.cancelled() => {}
             () = sandbox.completed.notified() => {}
         }
+    }
+}
+
+/// Whether the end of each was written.
+async fn all(sandbox: &Arc<Sandbox>, tasks: &[u32], stop: &CancellationToken) -> bool {
+    let mut is_written = true;
+    for id in tasks {
+        if stop.is_cancelled() {
+            break;
+        }
+        if let Err(error) = one(sandbox, *id).await {
+            tracing::error!(target: "sandbox", task = id, %error, "the state of a task was not written");
+            is_written = false;
+        }
+    }
+    is_written
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(PAUSE) => {}
     }
 }
 

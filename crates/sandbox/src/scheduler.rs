@@ -100,13 +100,14 @@ pub async fn run(sandbox: Arc<Sandbox>, analyst: Arc<dyn Analyst>, stop: Cancell
 
 /// What a server that was killed left behind: running tasks wait again, from their beginning.
 pub async fn recover(sandbox: &Arc<Sandbox>) -> DbResult<()> {
-    let requeued = sandbox.db.write(task::requeue_running).await?;
-    for id in requeued {
+    // Before they may run again: a run that finds a folder does not begin.
+    for id in sandbox.db.read(task::running).await? {
         tracing::info!(target: "sandbox", task = id, "the server ended while the task was running: it waits again");
         if let Err(error) = sandbox.analyses.remove(id) {
             tracing::error!(target: "sandbox", task = id, %error, "the results of a run that broke off were not removed");
         }
     }
+    sandbox.db.write(task::requeue_running).await?;
     Ok(())
 }
 
@@ -182,25 +183,27 @@ async fn begin(
     let token = sandbox.notes.begin(id);
     let (sandbox, analyst, stop) = (sandbox.clone(), analyst.clone(), stop.clone());
     running.spawn(async move {
-        let stopping = token.clone();
+        let (stopping, server) = (token.clone(), stop.clone());
         let watch = tokio::spawn(async move {
             stop.cancelled().await;
             stopping.cancel();
         });
-        analyse(&sandbox, &*analyst, lease, task, token).await;
+        analyse(&sandbox, &*analyst, lease, task, token, &server).await;
         watch.abort();
         sandbox.notes.end(id);
     });
     Ok(())
 }
 
-/// The whole run of one task, to the point where its results can be processed.
+/// The whole run of one task, to the point where its results can be processed. One that broke off because the server ends is
+/// left running: the next server begins it anew.
 async fn analyse(
     sandbox: &Arc<Sandbox>,
     analyst: &dyn Analyst,
     lease: Lease,
     task: Task,
     stop: CancellationToken,
+    server: &CancellationToken,
 ) {
     let id = task.id;
     tracing::info!(target: "sandbox", task = id, machine = lease.machine.name, "a task begins");
@@ -212,6 +215,10 @@ async fn analyse(
         }
         Err(error) => vec![format!("the folder for the results cannot be made: {error}")],
     };
+    if server.is_cancelled() && !errors.is_empty() {
+        tracing::info!(target: "sandbox", task = id, "the server ends: the task begins anew with the next one");
+        return;
+    }
     let finish = move |tx: &mut Tx<'_>| -> DbResult<bool> {
         guest::set_status(
             tx,

@@ -9,13 +9,16 @@ use serde::Serialize;
 use serve::listener::Incoming;
 use store::db::Db;
 use store::sandbox::Stamp;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::pool::Pool;
 use crate::results::Analyses;
 use crate::samples::Samples;
 use crate::settings::Settings;
+
+/// Archives that are written at a time.
+const MAX_ARCHIVES: usize = 4;
 
 /// The sandbox while it runs.
 pub struct Sandbox {
@@ -28,6 +31,8 @@ pub struct Sandbox {
     pub submitted: Notify,
     /// Told when there is something new to process.
     pub completed: Notify,
+    /// Archives that are written at a time: each takes a processor, and as much disk as the results.
+    pub archiving: Semaphore,
     /// What is said of tasks besides their records.
     pub notes: Notes,
 }
@@ -123,6 +128,7 @@ impl Sandbox {
             pool,
             submitted: Notify::new(),
             completed: Notify::new(),
+            archiving: Semaphore::new(MAX_ARCHIVES),
             notes: Notes::default(),
         }))
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use guest_protocol::FileFacts;
+use guest_protocol::{FileFacts, Limits};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
@@ -19,6 +19,11 @@ pub struct Dropped {
     folder: PathBuf,
     incoming: PathBuf,
     current: Option<Current>,
+    /// The agent keeps to the limits; a guest that is not the agent's any more need not.
+    files_left: u32,
+    bytes_left: u64,
+    /// What came beyond the limits, in files.
+    left_out: u64,
 }
 
 struct Current {
@@ -29,12 +34,30 @@ struct Current {
 
 impl Dropped {
     /// For the folder of an analysis; what is on its way lies in `incoming`.
-    pub fn new(folder: &Path, incoming: &Path) -> Self {
-        Self { folder: folder.to_owned(), incoming: incoming.to_owned(), current: None }
+    pub fn new(folder: &Path, incoming: &Path, limits: &Limits) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            incoming: incoming.to_owned(),
+            current: None,
+            files_left: limits.dropped_files,
+            bytes_left: limits.dropped_total_bytes,
+            left_out: 0,
+        }
+    }
+
+    /// Files that came beyond the limits, which no agent sends.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// A file begins. One that did not end is left.
     pub fn begin(&mut self, facts: FileFacts) -> io::Result<()> {
+        self.current = None;
+        let Some(files_left) = self.files_left.checked_sub(1) else {
+            self.left_out += 1;
+            return Ok(());
+        };
+        self.files_left = files_left;
         let file = NamedTempFile::new_in(&self.incoming)?;
         self.current = Some(Current { facts, file, hash: Sha256::new() });
         Ok(())
@@ -42,6 +65,12 @@ impl Dropped {
 
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(bytes_left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
+            self.current = None;
+            self.left_out += 1;
+            return Ok(());
+        };
+        self.bytes_left = bytes_left;
         current.hash.update(bytes);
         current.file.write_all(bytes)
     }
@@ -88,7 +117,7 @@ mod tests {
     fn whatever_a_guest_calls_its_files_they_lie_in_their_folder() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
-        let mut dropped = Dropped::new(dir.path(), dir.path());
+        let mut dropped = Dropped::new(dir.path(), dir.path(), &Limits::default());
         let hostile = [
             b"/tmp/../../../etc/cron.d/x".as_slice(),
             b"..",
@@ -121,5 +150,23 @@ mod tests {
         assert!(record.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
         // What was on its way is gone.
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_guest_that_keeps_to_no_limit_fills_no_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("files")).unwrap();
+        let limits = Limits { dropped_files: 3, dropped_total_bytes: 10, ..Limits::default() };
+        let mut dropped = Dropped::new(dir.path(), dir.path(), &limits);
+        for name in [b"a", b"b", b"c", b"d"] {
+            dropped.begin(facts(name)).unwrap();
+            dropped.push(b"four").unwrap();
+            dropped.end(false).unwrap();
+        }
+        // The third was too much for the bytes, the fourth for the files.
+        assert_eq!(
+            (std::fs::read_dir(dir.path().join("files")).unwrap().count(), dropped.left_out()),
+            (2, 2)
+        );
     }
 }

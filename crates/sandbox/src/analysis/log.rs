@@ -12,11 +12,15 @@ use crate::results::Folder;
 /// Lines of the guest's agent that are kept.
 const MAX_GUEST_LINES: usize = 10_000;
 
+/// Bytes of one log: guests have a say in what its lines are about.
+const MAX_BYTES: usize = 16 << 20;
+
 pub struct Log {
     /// `None` where the guest writes it itself.
     analysis: Option<File>,
     host: File,
     guest_lines: usize,
+    bytes: usize,
 }
 
 impl Log {
@@ -27,7 +31,7 @@ impl Log {
 
     /// `cuckoo.log` alone: the other one is the guest's.
     pub fn of_host(folder: &Folder) -> io::Result<Self> {
-        Ok(Self { analysis: None, host: open(folder, "cuckoo.log")?, guest_lines: 0 })
+        Ok(Self { analysis: None, host: open(folder, "cuckoo.log")?, guest_lines: 0, bytes: 0 })
     }
 
     pub fn info(&mut self, text: &str) {
@@ -45,6 +49,10 @@ impl Log {
     fn line(&mut self, level: &str, text: &str) {
         let text = text.replace('\n', " ");
         let line = format!("{} [analysis] {level}: {text}\n", Stamp::now());
+        self.bytes += line.len();
+        if self.bytes > MAX_BYTES {
+            return;
+        }
         for file in self.analysis.iter_mut().chain([&mut self.host]) {
             if let Err(error) = file.write_all(line.as_bytes()) {
                 tracing::warn!(target: "sandbox", %error, "a line of a log was not written");

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use guest_protocol::syscalls::{Abi, name};
-use guest_protocol::{Counted, Exit, ProcessEvent, Stream};
+use guest_protocol::{Counted, Exit, Limits, ProcessEvent, Stream};
 
 use super::calls::Calls;
 use super::dropped::Dropped;
@@ -28,6 +28,13 @@ pub struct Recorder {
     /// Those that live.
     processes: HashMap<u32, Known>,
     events: u64,
+    event_bytes: u64,
+    /// Events beyond the limits.
+    events_cut: u64,
+    /// Bytes that may still come of each, whatever the agent was told.
+    stdout_left: u64,
+    stderr_left: u64,
+    line: Vec<u8>,
 }
 
 /// What is known of a process.
@@ -41,21 +48,27 @@ struct Known {
 /// Processes that are remembered, and events that are written.
 const MAX_PROCESSES: usize = 65_536;
 const MAX_EVENTS: u64 = 2_000_000;
+const MAX_EVENT_BYTES: u64 = 128 << 20;
 
 impl Recorder {
     /// The files of a run of this command.
-    pub fn begin(run: &Run, words: Vec<String>, start: &str) -> io::Result<Self> {
+    pub fn begin(run: &Run, words: Vec<String>, start: &str, limits: &Limits) -> io::Result<Self> {
         let path = run.folder.path();
         Ok(Self {
             behavior: create(&path.join(EVENTS))?,
             stdout: create(&path.join("logs/stdout.txt"))?,
             stderr: create(&path.join("logs/stderr.txt"))?,
-            dropped: Dropped::new(path, run.sandbox.samples.folders().1),
+            dropped: Dropped::new(path, run.sandbox.samples.folders().1, limits),
             words,
             start: start.to_owned(),
             calls: Calls::default(),
             processes: HashMap::new(),
             events: 0,
+            event_bytes: 0,
+            events_cut: 0,
+            stdout_left: limits.output_bytes,
+            stderr_left: limits.output_bytes,
+            line: Vec::new(),
         })
     }
 
@@ -91,8 +104,12 @@ impl Recorder {
                     calls => self.behavior(&Behavior::Cut { calls }),
                 }
             }
-            Event::Output { stream: Stream::Stdout, bytes } => self.stdout.write_all(&bytes),
-            Event::Output { stream: Stream::Stderr, bytes } => self.stderr.write_all(&bytes),
+            Event::Output { stream: Stream::Stdout, bytes } => {
+                self.stdout.write_all(within(&mut self.stdout_left, &bytes))
+            }
+            Event::Output { stream: Stream::Stderr, bytes } => {
+                self.stderr.write_all(within(&mut self.stderr_left, &bytes))
+            }
             Event::File(facts) => self.dropped.begin(facts),
             Event::FileData(bytes) => self.dropped.push(&bytes),
             Event::FileEnd { cut } => self.dropped.end(cut),
@@ -158,23 +175,36 @@ impl Recorder {
     }
 
     fn behavior(&mut self, event: &Behavior) -> io::Result<()> {
-        self.events += 1;
-        if self.events > MAX_EVENTS {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, event)?;
+        self.line.push(b'\n');
+        let bytes = self.event_bytes + self.line.len() as u64;
+        if self.events == MAX_EVENTS || bytes > MAX_EVENT_BYTES {
+            self.events_cut += 1;
             return Ok(());
         }
-        serde_json::to_writer(&mut self.behavior, event)?;
-        self.behavior.write_all(b"\n")
+        (self.events, self.event_bytes) = (self.events + 1, bytes);
+        self.behavior.write_all(&self.line)
     }
 
-    pub fn finish(mut self) -> io::Result<()> {
-        if let Some(calls) = self.events.checked_sub(MAX_EVENTS).filter(|cut| *cut > 0) {
-            self.events = 0;
-            self.behavior(&Behavior::Cut { calls })?;
+    /// Ends the files; gives how many dropped files came beyond the limits.
+    pub fn finish(mut self) -> io::Result<u64> {
+        if self.events_cut > 0 {
+            serde_json::to_writer(&mut self.behavior, &Behavior::Cut { calls: self.events_cut })?;
+            self.behavior.write_all(b"\n")?;
         }
         self.behavior.flush()?;
         self.stdout.flush()?;
-        self.stderr.flush()
+        self.stderr.flush()?;
+        Ok(self.dropped.left_out())
     }
+}
+
+/// As much of these bytes as may still come.
+fn within<'b>(left: &mut u64, bytes: &'b [u8]) -> &'b [u8] {
+    let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+    *left -= taken as u64;
+    &bytes[..taken]
 }
 
 fn create(path: &Path) -> io::Result<BufWriter<File>> {

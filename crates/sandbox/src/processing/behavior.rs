@@ -25,10 +25,12 @@ pub const MODULE: Module = Module { key: "behavior", run: of, empty: || Behavior
 
 /// Where a run writes its events.
 pub const EVENTS: &str = "logs/behavior.jsonl";
-const MAX_EVENTS: u64 = 512 << 20;
+const MAX_EVENTS: u64 = 256 << 20;
 const MAX_LINE: u64 = 256 << 10;
 /// Calls that are told of each process; the rest is counted.
 const MAX_CALLS: usize = 50_000;
+/// Of all processes together: the report is made in memory.
+const MAX_CALLS_OF_ALL: usize = 200_000;
 const MAX_PROCESSES: usize = 10_000;
 
 /// A line of the events, in the order in which things happened. Times in seconds since 1970.
@@ -154,6 +156,8 @@ struct Behavior {
     processes: Vec<Process>,
     /// The process that has an id, or had it last: calls may be told after the end.
     current: BTreeMap<u32, usize>,
+    /// Those that are kept.
+    calls: usize,
     cut: u64,
     counted: BTreeMap<String, u64>,
 }
@@ -271,7 +275,8 @@ impl Behavior {
             self.cut += 1 + call.repeated;
             return;
         };
-        if process.calls.len() < MAX_CALLS {
+        if process.calls.len() < MAX_CALLS && self.calls < MAX_CALLS_OF_ALL {
+            self.calls += 1;
             process.calls.push(call);
         } else {
             process.calls_cut += 1 + call.repeated;

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use store::db::{Db, Location};
-use store::sandbox::{Category, NewTask, Stamp};
+use store::sandbox::{NewTask, Stamp};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -68,24 +68,7 @@ impl Setting {
     }
 
     async fn submit(&self, change: impl FnOnce(&mut NewTask)) -> u32 {
-        let mut new = NewTask {
-            category: Category::Url,
-            target: "http://x.example".into(),
-            sample_id: None,
-            submit_id: None,
-            machine: None,
-            package: None,
-            options: None,
-            timeout: 0,
-            priority: 1,
-            custom: None,
-            owner: String::new(),
-            platform: None,
-            tags: Vec::new(),
-            memory: false,
-            enforce_timeout: false,
-            clock: Some(Stamp(0)),
-        };
+        let mut new = NewTask { clock: Some(Stamp(0)), ..NewTask::of_url("http://x.example") };
         change(&mut new);
         let id = self.sandbox.db.write(move |tx| task::create(tx, &new)).await.unwrap();
         self.sandbox.submitted.notify_one();
@@ -178,6 +161,23 @@ async fn what_a_killed_server_left_running_begins_anew() {
     recover(&setting.sandbox).await.unwrap();
     assert_eq!(setting.view(id).await.status, Status::Pending);
     assert!(setting.sandbox.analyses.find(id).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_a_server_breaks_off_as_it_ends_begins_anew_with_the_next() {
+    let mut setting = Setting::start(vec![Machine::new("plain", "linux", &[])], |_| {}).await;
+    let id = setting.submit(|_| {}).await;
+    assert_eq!(setting.began.recv().await, Some(id));
+    setting.stop.cancel();
+    while setting.sandbox.pool.counts() != (1, 1) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(setting.view(id).await.status, Status::Running);
+    setting.stop = CancellationToken::new();
+    setting.schedule();
+    assert_eq!(setting.began.recv().await, Some(id));
+    setting.analyst.end(id);
+    assert!(setting.until(id, Status::Reported).await.errors.is_empty());
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::processing::behavior::Call;
 use open::{Open, Opened};
 
 /// Processes whose descriptors are remembered, and calls that wait for an announcement.
-const MAX_PROCESSES: usize = 16_384;
+const MAX_PROCESSES: usize = 1024;
 const MAX_WAITING: usize = 8192;
 
 const CLONE_THREAD: u64 = 0x10000;

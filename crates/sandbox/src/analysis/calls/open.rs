@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::address::Address;
 
-/// Descriptors that are remembered of one process.
-const MOST: usize = 4096;
+/// Descriptors that are remembered of one process, and the bytes of their paths: a child has a copy of its own.
+const MOST: usize = 1024;
+const MOST_BYTES: usize = 128 << 10;
 /// A path that is longer is none that the kernel takes.
 const LONGEST: usize = 8192;
 
@@ -20,11 +21,22 @@ pub enum Open {
 pub struct Opened {
     folder: String,
     all: HashMap<i32, Open>,
+    /// Of all paths.
+    bytes: usize,
+}
+
+impl Open {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::File(path) => path.len(),
+            Self::Socket(_) | Self::Pipe => 0,
+        }
+    }
 }
 
 impl Opened {
     pub fn in_folder(folder: &str) -> Self {
-        Self { folder: folder.to_owned(), all: HashMap::new() }
+        Self { folder: folder.to_owned(), all: HashMap::new(), bytes: 0 }
     }
 
     pub fn get(&self, descriptor: i32) -> Option<&Open> {
@@ -39,7 +51,10 @@ impl Opened {
     }
 
     pub fn set(&mut self, descriptor: i32, open: Open) {
-        if self.all.len() < MOST || self.all.contains_key(&descriptor) {
+        self.close(descriptor);
+        let bytes = self.bytes + open.bytes();
+        if self.all.len() < MOST && bytes <= MOST_BYTES {
+            self.bytes = bytes;
             self.all.insert(descriptor, open);
         }
     }
@@ -52,7 +67,7 @@ impl Opened {
     }
 
     pub fn close(&mut self, descriptor: i32) {
-        self.all.remove(&descriptor);
+        self.bytes -= self.all.remove(&descriptor).map_or(0, |open| open.bytes());
     }
 
     pub fn set_folder(&mut self, path: String) {
@@ -117,5 +132,14 @@ mod tests {
         opened.copy(3, 4);
         opened.copy(9999, 4);
         assert_eq!(opened.get(4), None, "what is copied is not known");
+        let mut opened = Opened::in_folder("/");
+        let long = || Open::File("x".repeat(LONGEST));
+        (0..1000).for_each(|descriptor| opened.set(descriptor, long()));
+        assert_eq!(opened.all.len(), MOST_BYTES / LONGEST);
+        (0..1000).for_each(|descriptor| opened.close(descriptor));
+        assert_eq!(opened.bytes, 0);
+        opened.set(7, long());
+        opened.set(7, Open::File("short".into()));
+        assert_eq!(opened.bytes, 5);
     }
 }

@@ -134,6 +134,7 @@ async fn packed(
     let folder = sandbox.analyses.find(id)?.ok_or_else(missing)?;
     let task = sandbox.db.read(move |tx| task::view(tx, id)).await?;
     let sample = task.and_then(|task| task.sample).map(|sample| sample.digests.sha256);
+    let _turn = sandbox.archiving.acquire().await.map_err(std::io::Error::other)?;
     let shared = sandbox.clone();
     let write = move || {
         let names = names(&folder)?;

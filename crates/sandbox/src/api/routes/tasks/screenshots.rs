@@ -28,6 +28,8 @@ async fn known(sandbox: &Sandbox, id: u32) -> Result<()> {
 
 async fn all(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Response> {
     known(&sandbox, id).await?;
+    let turn = sandbox.clone();
+    let _turn = turn.archiving.acquire().await.map_err(std::io::Error::other)?;
     let write = move || {
         let Some(folder) = sandbox.analyses.find(id)? else { return zipped_nothing(&sandbox) };
         let shots = folder.entries("shots")?.into_iter();
