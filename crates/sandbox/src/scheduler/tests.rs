@@ -173,6 +173,7 @@ async fn what_a_server_breaks_off_as_it_ends_begins_anew_with_the_next() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(setting.view(id).await.status, Status::Running);
+    recover(&setting.sandbox).await.unwrap();
     setting.stop = CancellationToken::new();
     setting.schedule();
     assert_eq!(setting.began.recv().await, Some(id));
