@@ -1,5 +1,8 @@
 //! PostgreSQL: pooled connections, serializable transactions, run again when the server asks for it.
 
+pub mod address;
+mod tls;
+
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,10 +10,13 @@ use std::sync::Arc;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::TryStreamExt as _;
 use tokio::runtime::{Handle, Runtime};
+use tokio_postgres::Statement;
+use tokio_postgres::config::{Host, SslMode as DriverMode};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, NoTls, Statement};
 
-use super::error::{DbError, DbResult};
+use address::{Address, SslMode};
+
+use super::error::{DbError, DbResult, with_causes};
 use super::row::{Column, Row};
 use super::tx::{On, Tx};
 use super::value::Value;
@@ -55,13 +61,13 @@ impl Mode {
 impl Postgres {
     /// Connects once, to say early what is wrong with the address.
     pub async fn open(address: &str) -> DbResult<Self> {
-        let config: Config =
-            address.parse().map_err(|e: tokio_postgres::Error| DbError::Connect(e.to_string()))?;
-        let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let address = Address::parse(address).map_err(DbError::Connect)?;
+        let connector = tls::connector(&address).map_err(DbError::Connect)?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(protected(address), connector, recycling);
         let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
         let pool = pool.map_err(|e| DbError::Connect(e.to_string()))?;
-        drop(pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?);
+        drop(connection(&pool).await?);
         Ok(Self { pool, handle: Handle::current(), _own: None })
     }
 
@@ -79,7 +85,7 @@ impl Postgres {
         mode: Mode,
         work: impl Fn(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let client = self.handle.block_on(self.pool.get()).map_err(|e| DbError::Connect(e.to_string()))?;
+        let client = self.handle.block_on(connection(&self.pool))?;
         transact(&Session { client, handle: self.handle.clone() }, mode, &work)
     }
 
@@ -90,18 +96,38 @@ impl Postgres {
         E: From<DbError> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        let client = self.pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?;
+        let client = connection(&self.pool).await?;
         let handle = Handle::current();
         let run = move || transact(&Session { client, handle }, mode, &work);
         tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(DbError::Panicked.into()))
     }
 }
 
+async fn connection(pool: &Pool) -> DbResult<Object> {
+    pool.get().await.map_err(|error| DbError::Connect(with_causes(&error)))
+}
+
+/// What the driver is told: it knows fewer modes.
+fn protected(address: Address) -> tokio_postgres::Config {
+    let hosts = address.config.get_hosts();
+    let is_local = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
+    let mode = match address.mode() {
+        // Servers speak no TLS on Unix sockets.
+        _ if is_local => DriverMode::Disable,
+        SslMode::Disable => DriverMode::Disable,
+        SslMode::Prefer => DriverMode::Prefer,
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
+    };
+    let mut config = address.config;
+    config.ssl_mode(mode);
+    config
+}
+
 #[cfg(test)]
 impl Postgres {
     /// Runs a statement outside of transactions.
     pub async fn batch(&self, sql: &str) -> DbResult<()> {
-        let client = self.pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?;
+        let client = connection(&self.pool).await?;
         Ok(client.batch_execute(sql).await?)
     }
 }
