@@ -23,6 +23,8 @@ use super::value::Value;
 
 /// Connections at most.
 const CONNECTIONS: usize = 16;
+/// Statements that a connection keeps prepared, here and on the server: those with lists of ids differ each time.
+const PREPARED: usize = 512;
 /// How often a transaction is tried before its caller hears that the database is busy.
 const ATTEMPTS: usize = 20;
 
@@ -215,7 +217,11 @@ impl Running<'_> {
     }
 
     async fn prepare(&self, sql: &str) -> DbResult<Statement> {
-        Ok(self.session.client.prepare_cached(sql).await?)
+        let client = &self.session.client;
+        if client.statement_cache.size() >= PREPARED {
+            client.statement_cache.clear();
+        }
+        Ok(client.prepare_cached(sql).await?)
     }
 
     fn noted<T>(&mut self, done: DbResult<T>) -> DbResult<T> {
@@ -244,4 +250,25 @@ fn column(row: &tokio_postgres::Row, index: usize) -> DbResult<Column> {
     } else {
         row.try_get::<_, Option<String>>(index)?.map_or(Column::Null, Column::Text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Location, fresh};
+    use crate::params;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn statements_that_always_differ_do_not_pile_up_on_the_server() {
+        let Some(Location::Postgres(address)) = fresh::postgres_place().await else { return };
+        let postgres = Postgres::open(&address).await.unwrap();
+        let held = postgres.run(Mode::Read, |tx| {
+            for number in 0..PREPARED + 50 {
+                tx.values::<i64>(&format!("SELECT {number}::bigint"), &[])?;
+            }
+            tx.value::<i64>("SELECT COUNT(*) FROM pg_prepared_statements", params![])
+        });
+        let held = held.await.unwrap().unwrap();
+        assert!(held > 0 && held <= PREPARED as i64, "{held}");
+    }
 }
