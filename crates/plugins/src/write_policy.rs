@@ -9,8 +9,9 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use store::beneath::Links;
 use vql::call::Error;
 use vql::scope::Scope;
 use vql::text::Text;
@@ -182,28 +183,10 @@ fn open_directory(path: &Path) -> io::Result<OwnedFd> {
 
 /// Opens what lies below a directory; links that lead outside are refused.
 fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    // The kernel asks to try again when something was renamed during the walk.
-    for _ in 0..8 {
-        match rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(Errno::XDEV | Errno::LOOP) => return Err(outside()),
-            Err(Errno::NOSYS) => return stepwise(root, path, flags),
-            result => return Ok(result?),
-        }
+    match store::beneath::open(root, path, flags, Mode::empty(), Links::Inside) {
+        Err(Errno::XDEV | Errno::LOOP) => Err(outside()),
+        result => Ok(result?),
     }
-    Err(Errno::AGAIN.into())
-}
-
-/// For kernels without `openat2`: one directory after the other, following no link at all.
-fn stepwise(root: &OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    let mut at = root.try_clone()?;
-    for name in path.components().filter(|c| matches!(c, Component::Normal(_))) {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        at = rustix::fs::openat(&at, name.as_os_str(), flags, Mode::empty())?;
-    }
-    Ok(at)
 }
 
 /// A name in an open directory.

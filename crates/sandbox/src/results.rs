@@ -16,7 +16,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use store::beneath::{self, Links};
 
 mod archive;
 mod zipped;
@@ -171,9 +172,7 @@ impl Folder {
     }
 
     fn open_as(&self, name: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let opened = rustix::fs::openat2(&self.dir, name, flags | OFlags::CLOEXEC, mode, resolve);
-        match opened {
+        match beneath::open(&self.dir, name, flags, mode, Links::None) {
             // A link, or a way out: not there, for those who ask.
             Err(rustix::io::Errno::LOOP | rustix::io::Errno::XDEV | rustix::io::Errno::NOTDIR) => {
                 Err(io::ErrorKind::NotFound.into())

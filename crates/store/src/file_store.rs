@@ -6,17 +6,18 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat, openat2};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 mod write;
 
 pub use write::Entry;
 
+use crate::beneath::{self, Links};
 use crate::data_dir::create_private_dir;
 use crate::encode;
 use crate::error::{Error, Result};
@@ -61,10 +62,8 @@ impl FileStore {
     }
 
     fn open_file(&self, components: &[&str]) -> Result<File> {
-        let fd = match open_beneath(self.root.as_fd(), components) {
-            Err(Errno::NOSYS) => open_stepwise(self.root.as_fd(), components),
-            result => result,
-        };
+        let path = components.join("/");
+        let fd = beneath::open(&self.root, path.as_ref(), READ, Mode::empty(), Links::Inside);
         let file = File::from(fd.map_err(|errno| self.error(errno))?);
         // A pipe or device would block or have effects when read.
         let is_file = file.metadata().map_err(Error::io("read", &self.path))?.is_file();
@@ -105,32 +104,7 @@ fn checked(components: &[impl AsRef<str>]) -> Result<Vec<&str>> {
     Ok(parts)
 }
 
-const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-
-fn open_beneath(root: impl AsFd, components: &[&str]) -> rustix::io::Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let path = components.join("/");
-    // The kernel asks to try again when something was renamed during the walk.
-    for _ in 0..8 {
-        match openat2(&root, &path, READ, Mode::empty(), resolve) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            result => return result,
-        }
-    }
-    Err(Errno::AGAIN)
-}
-
-/// For kernels without `openat2`: one directory after the other, following no link at all.
-fn open_stepwise(root: impl AsFd, components: &[&str]) -> rustix::io::Result<OwnedFd> {
-    let (last, dirs) = components.split_last().ok_or(Errno::NOENT)?;
-    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at: Option<OwnedFd> = None;
-    for dir in dirs {
-        let next = openat(at.as_ref().map_or(root.as_fd(), AsFd::as_fd), *dir, step, Mode::empty())?;
-        at = Some(next);
-    }
-    openat(at.as_ref().map_or(root.as_fd(), AsFd::as_fd), *last, READ | OFlags::NOFOLLOW, Mode::empty())
-}
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 fn read_full(file: &File, data: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
@@ -189,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_leads_outside_by_either_way() {
+    fn no_link_leads_outside() {
         let (dir, store) = store();
         let files = dir.path().join("files");
         symlink("../secret", files.join("up")).unwrap();
@@ -197,9 +171,7 @@ mod tests {
         symlink("/etc/passwd", files.join("abs")).unwrap();
         for path in [&["up"][..], &["dir", "secret"], &["abs"]] {
             assert!(matches!(store.read_at(path, 0, 4), Err(Error::FileNotFound)), "{path:?}");
-            assert!(open_stepwise(store.root.as_fd(), path).is_err());
         }
-        assert!(open_stepwise(store.root.as_fd(), &["clients", "C.1", "a.txt"]).is_ok());
     }
 
     #[test]

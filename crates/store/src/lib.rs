@@ -23,6 +23,7 @@
 //! ```
 
 pub mod audit;
+pub mod beneath;
 pub mod client;
 mod data_dir;
 pub mod db;
