@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use guest_protocol::{Limits, Owner, Run as Command};
+use guest_protocol::{Limits, Owner, Run as Command, Tracing};
 use store::sandbox::{Category, GuestStatus, guest, task};
 use tokio::time::Instant;
 
@@ -182,7 +182,7 @@ impl Analysis {
         self.upload(guest, &plan).await?;
         self.set_guest(GuestStatus::Running).await;
         let command = self.command(&plan);
-        if !command.trace {
+        if command.trace == Tracing::Off {
             self.log.info("system calls are not recorded, as asked");
         }
         let words: Vec<String> = command.command.iter().map(|word| word.to_text().into_owned()).collect();
@@ -236,6 +236,15 @@ impl Analysis {
         self.has_option("procmemdump")
     }
 
+    fn tracing(&self) -> Tracing {
+        let options = self.run.task.options.as_deref().unwrap_or_default();
+        match options::pairs(options).find(|(name, _)| *name == "trace").map(|(_, value)| value) {
+            _ if self.has_option("free") => Tracing::Off,
+            Some("ptrace") => Tracing::Stops,
+            _ => Tracing::Kernel,
+        }
+    }
+
     fn has_option(&self, wanted: &str) -> bool {
         let options = self.run.task.options.as_deref().unwrap_or_default();
         options::pairs(options).any(|(name, value)| name == wanted && options::is_on(value))
@@ -258,7 +267,7 @@ impl Analysis {
                 ..Limits::default()
             },
             window: 0,
-            trace: !self.has_option("free"),
+            trace: self.tracing(),
             stdin: "".into(),
         }
     }

@@ -6,7 +6,7 @@ use common::{GUEST, Outcome, collect, qemu, root_sh, sh};
 use sandbox::Error;
 use sandbox::error::End;
 use sandbox::machine::{Guest, Qemu, Spec};
-use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run, Syscall};
+use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run, Syscall, Tracing};
 
 async fn restore(qemu: &Qemu) -> Guest {
     qemu.restore(&Spec::new(GUEST)).await.unwrap()
@@ -189,7 +189,7 @@ async fn system_calls_of_a_run_are_recorded_and_no_others() {
     let Some(qemu) = qemu() else { return };
     let guest = restore(&qemu).await;
     let line = "cat /etc/no-such-file; python3 -c 'import socket; socket.socket().connect_ex((\"127.0.0.1\", 4660))'";
-    let outcome = run(&guest, Run { trace: true, ..sh(line) }).await;
+    let outcome = run(&guest, Run { trace: Tracing::Kernel, ..sh(line) }).await;
     let calls = outcome.syscalls;
     let memory = |call: &Syscall, at: usize| call.memory.get(at).cloned().flatten().unwrap_or_default();
     let open =
@@ -268,7 +268,7 @@ async fn calls_by_another_gate_and_texts_out_of_memory_are_recorded() {
     let guest = restore(&qemu).await;
     let content = std::fs::read(&program).unwrap();
     guest.agent().put("/tmp/gate", 0o755, Owner::Guest, content.len() as u64, &content[..]).await.unwrap();
-    let outcome = run(&guest, Run { trace: true, ..sh("/tmp/gate") }).await;
+    let outcome = run(&guest, Run { trace: Tracing::Kernel, ..sh("/tmp/gate") }).await;
     assert_eq!(outcome.exit, Some(Exit::Code(0)));
     let made = |number, is_32_bit| {
         let call = |call: &&Syscall| (call.number, call.is_32_bit) == (number, is_32_bit);
