@@ -202,7 +202,7 @@ impl Analysis {
                 "the guest sent {left_out} more files than it was allowed, which were left out"
             ));
         }
-        ended?;
+        ended.map_err(|error| plan.explain(error, &self.run.machine.label))?;
         if self.run.task.enforce_timeout {
             let rest = Duration::from_secs(self.timeout()).saturating_sub(began.elapsed());
             self.log.info(&format!("nothing runs any more; waiting {} s as asked", rest.as_secs()));

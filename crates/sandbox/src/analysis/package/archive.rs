@@ -74,4 +74,5 @@ pub const PACKAGE: Package = Package {
         strings(["/bin/sh", "-c", SCRIPT, "archive", given.path, file, password])
     },
     as_root: false,
+    needs: None,
 };
