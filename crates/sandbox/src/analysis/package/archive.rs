@@ -54,9 +54,10 @@ find . -type f | sort | while read -r member; do
 done
 "#;
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "Zip archive",
     "7-zip archive",
+    "POSIX tar archive",
     "tar archive",
     "gzip compressed",
     "bzip2 compressed",
