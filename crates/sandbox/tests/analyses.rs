@@ -141,6 +141,10 @@ async fn two_run_side_by_side_and_never_meet() {
     assert!(outputs[1].0.contains("second") && !outputs[1].0.contains("first"), "{outputs:?}");
 }
 
+/// What it did until then is in the report.
+const PANIC: &str = "echo before > /tmp/before.txt; echo gone > /tmp/gone.txt; rm /tmp/gone.txt; sleep 1
+echo c > /proc/sysrq-trigger; sleep 60";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
     let Some(server) = Server::start(1).await else { return };
@@ -149,7 +153,7 @@ async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
         ("bomb.sh", "bomb() { bomb | bomb & }; bomb; sleep 60", "timeout", ""),
         ("flood.sh", "yes flood | head -c 10G", "timeout", ""),
         ("disk.sh", "dd if=/dev/zero of=/tmp/full bs=1M; sleep 1; echo done", "timeout", ""),
-        ("panic.sh", "echo c > /proc/sysrq-trigger; sleep 60", "root", "the guest's kernel gave up"),
+        ("panic.sh", PANIC, "root", "the guest's kernel gave up"),
         ("agent.sh", "kill -9 $(pidof harrier-guest-agent); kill -9 1; echo survived", "root", ""),
         ("off.sh", "echo o > /proc/sysrq-trigger; sleep 60", "root", "switched itself off"),
     ];
@@ -166,6 +170,13 @@ async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
             server.dir.path().join(format!("analyses/{task}/logs/stdout.txt")).metadata().unwrap().len()
                 < 64 << 20
         );
+        if name == "panic.sh" {
+            let dropped = report["dropped"].as_array().unwrap();
+            let paths: Vec<&str> = dropped.iter().map(|file| file["filepath"].as_str().unwrap()).collect();
+            assert!(paths.contains(&"/tmp/before.txt") && paths.contains(&"/tmp/gone.txt"), "{paths:?}");
+            let written = report["behavior"]["summary"]["file_written"].as_array().unwrap();
+            assert!(written.contains(&json!("/tmp/before.txt")), "{written:?}");
+        }
         let next = server.submit("clean.sh", "ls /tmp; echo clean", &[]).await;
         let shown = server.ended(next).await;
         assert_eq!(shown["errors"], json!([]), "after {name}");
@@ -208,12 +219,33 @@ os.wait()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_reported_with_their_arguments() {
-    let Some(server) = Server::start(1).await else { return };
+    let Some(server) = Server::start(2).await else { return };
     let task = server.submit("caller.py", CALLER, &[]).await;
+    let stopping = server.submit("caller.py", CALLER, &[("options", "trace=ptrace")]).await;
+    calls_are_told(&server, task).await;
+    let log = server.file(task, "analysis.log");
+    assert!(log.contains("(eBPF)") && !log.contains("(ptrace)"), "{log}");
+    assert!(server.file(task, "logs/stdout.txt").contains("['TracerPid:\\t0']"));
+    let report = server.report(task).await;
+    assert!(report["behavior"]["calls_counted"]["brk"].as_u64().unwrap() > 0);
+
+    // The same by stops.
+    calls_are_told(&server, stopping).await;
+    let log = server.file(stopping, "analysis.log");
+    assert!(log.contains("(ptrace)") && !log.contains("(eBPF)"), "{log}");
+
+    let free = server.submit("caller.py", CALLER, &[("options", "free=yes")]).await;
+    server.ended(free).await;
+    let report = server.report(free).await;
+    let processes = report["behavior"]["processes"].as_array().unwrap().clone();
+    assert!(!processes.is_empty() && processes.iter().all(|process| process["calls"] == json!([])));
+}
+
+async fn calls_are_told(server: &Server, task: u64) {
     let shown = server.ended(task).await;
     assert_eq!(shown["errors"], json!([]));
     let output = server.file(task, "logs/stdout.txt");
-    assert!(output.contains("traceme 0") && output.contains("['TracerPid:\\t0']"), "{output}");
+    assert!(output.contains("traceme 0"), "{output}");
     assert!(output.contains("uring -1 1\n"), "refused: {output}");
     let report = server.report(task).await;
     let behavior = &report["behavior"];
@@ -268,7 +300,6 @@ async fn calls_are_reported_with_their_arguments() {
     for api in ["ptrace", "io_uring_setup", "bpf", "openat", "prctl"] {
         assert!(tricks.contains(&format!("\"funcname\":\"{api}\"")), "{api}: {tricks}");
     }
-    assert!(behavior["calls_counted"]["brk"].as_u64().unwrap() > 0);
     // The file is gone from the guest, and kept all the same.
     let dropped = report["dropped"].as_array().unwrap();
     let gone = dropped
@@ -276,13 +307,6 @@ async fn calls_are_reported_with_their_arguments() {
         .find(|file| file["size"] == 16 && file["filepath"].as_str().unwrap().starts_with("/tmp/made/"));
     let gone = gone.unwrap_or_else(|| panic!("{dropped:#?}"));
     assert_eq!(gone["pids"], json!([opened["tid"]]));
-
-    assert!(server.file(task, "analysis.log").contains("(eBPF)"));
-    let free = server.submit("caller.py", CALLER, &[("options", "free=yes")]).await;
-    server.ended(free).await;
-    let report = server.report(free).await;
-    let processes = report["behavior"]["processes"].as_array().unwrap().clone();
-    assert!(!processes.is_empty() && processes.iter().all(|process| process["calls"] == json!([])));
 }
 
 #[tokio::test(flavor = "multi_thread")]
