@@ -106,7 +106,7 @@ async fn behaved(server: &Server, task: u64, case: &Case) {
     for (list, host) in [("http_ex", "plain.example"), ("https_ex", "secret.example")] {
         let entries = network[list].as_array().unwrap();
         let request = entries.iter().find(|entry| entry["host"] == host && entry["uri"] == "/request");
-        assert_eq!(request.unwrap_or_else(|| panic!("{list}: {network:#}"))["status"], 200);
+        assert_eq!(request.unwrap_or_else(|| panic!("{list}: {network:#}\n{}", all()))["status"], 200);
     }
 }
 

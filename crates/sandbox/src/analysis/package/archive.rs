@@ -21,7 +21,9 @@ for number, part in enumerate(message.iter_attachments()):
 PYTHON
         ;;
     *)
-        if ! tar -xf "$archive" -C "$out" 2>/dev/null; then
+        tar -xf "$archive" -C "$out" 2>/dev/null
+        # It takes a short file for an archive of nothing.
+        if [ -z "$(ls -A "$out")" ]; then
             for password in "$given" "" infected malware virus password 1234; do
                 7z x -y -p"$password" -o"$out" -- "$archive" >/dev/null 2>&1 && break
             done
