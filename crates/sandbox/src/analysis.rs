@@ -289,7 +289,10 @@ impl Analysis {
                     event = events.next() => event.map_err(ended)?,
                     () = &mut time => break,
                 };
-                let Some(event) = event else { return Ok(()) };
+                let Some(event) = event else {
+                    self.log.info("no process lived until the time was over: there is no memory to write");
+                    return Ok(());
+                };
                 self.say(&event);
                 recorder.take(event).map_err(written)?;
             }

@@ -1,3 +1,5 @@
+//! Real processes, traced: what they do is recorded as the kernel's programs would, and none gets away.
+
 use std::os::unix::process::CommandExt as _;
 use std::sync::mpsc::sync_channel;
 
