@@ -1,5 +1,5 @@
 //! Files that a run made or changed: found by their change time, which a program without root's rights cannot set, and those that
-//! were deleted or moved away since (see `run/written`).
+//! were deleted or moved away since (see `run/written`). Those that are at the host as they are now are not sent again.
 
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -38,25 +38,33 @@ pub fn send(
     search.found.sort();
     search.found.dedup();
     counts.files_left_out += written.lost;
-    let mut sending = Sending { channel, call, limits, counts, files: 0, total: 0 };
+    let (files, total) = (written.sent.files, written.sent.bytes);
+    let mut sending = Sending { channel, call, limits, counts, files, total };
     for path in search.found {
         // It may be gone, or unreadable on purpose.
         let Ok((mut file, mut facts)) = open_regular(&path) else {
             sending.counts.files_left_out += 1;
             continue;
         };
-        if let Some(held) = file.metadata().ok().and_then(|about| written.files.remove(&key(&about))) {
-            facts.writers = held.writers;
+        if let Ok(about) = file.metadata() {
+            let key = key(&about);
+            if let Some(held) = written.files.remove(&key) {
+                facts.writers = held.writers;
+            }
+            if written.sent.has(key, &facts.path, &file) {
+                continue;
+            }
         }
         if !sending.one(&mut file, facts) {
             return false;
         }
     }
-    let mut gone: Vec<Held> = written.files.into_values().collect();
-    gone.sort_by(|one, other| one.path.cmp(&other.path));
-    for Held { mut file, path, writers } in gone {
+    let mut gone: Vec<(Key, Held)> = written.files.into_iter().collect();
+    gone.sort_by(|(_, one), (_, other)| one.path.cmp(&other.path));
+    for (key, Held { mut file, path, writers }) in gone {
         let Ok(about) = file.metadata() else { continue };
-        if about.len() > 0 && !sending.one(&mut file, FileFacts { path, writers, ..facts(&about) }) {
+        let is_new = about.len() > 0 && !written.sent.has(key, &path, &file);
+        if is_new && !sending.one(&mut file, FileFacts { path, writers, ..facts(&about) }) {
             return false;
         }
     }
@@ -79,8 +87,9 @@ struct Sending<'s> {
 impl Sending<'_> {
     /// False: nobody wants it any more.
     fn one(&mut self, file: &mut File, facts: FileFacts) -> bool {
-        let most = self.limits.dropped_file_bytes.min(self.limits.dropped_total_bytes - self.total);
-        if self.files == self.limits.dropped_files || most == 0 {
+        let most =
+            self.limits.dropped_file_bytes.min(self.limits.dropped_total_bytes.saturating_sub(self.total));
+        if self.files >= self.limits.dropped_files || most == 0 {
             self.counts.files_left_out += 1;
             return true;
         }

@@ -38,6 +38,10 @@ impl Incoming {
             _ => {}
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        if let Err(error) = reserve(&file, put.length) {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
         let account = user::account(put.owner);
         chown(&path, Some(account.uid), Some(account.gid))?;
         Ok(Self { path, file, left: put.length, mode: put.mode })
@@ -60,6 +64,19 @@ impl Incoming {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "fewer bytes than were announced"));
         }
         self.file.set_permissions(Permissions::from_mode(self.mode & 0o7777))
+    }
+}
+
+/// Room for all of it, so that what does not fit is refused before it is sent.
+fn reserve(file: &File, length: u64) -> io::Result<()> {
+    use rustix::io::Errno;
+    if length == 0 {
+        return Ok(());
+    }
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length) {
+        Err(error @ (Errno::NOSPC | Errno::FBIG)) => Err(error.into()),
+        // Not all file systems can say.
+        _ => Ok(()),
     }
 }
 

@@ -32,14 +32,14 @@ pub mod window;
 pub use bytes::Bytes;
 pub use message::{
     Counted, Counts, Entropy, Exit, Failure, FailureKind, FileFacts, Greeting, Limits, Network, Owner,
-    ProcessEvent, Put, Read, Reply, Request, Run, Stream, Syscall, ToGuest, ToHost,
+    ProcessEvent, Put, Read, Reply, Request, Run, Stream, Syscall, ToGuest, ToHost, Tracing,
 };
 
 /// The name of the virtio-serial port, as `/sys/class/virtio-ports/*/name` gives it.
 pub const PORT_NAME: &str = "harrier.agent.0";
 
 /// Changes when a side could misunderstand the other; both must be of the same version.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Bytes of content in one message: files and output travel in pieces of at most this size.
 pub const CHUNK: usize = 32 * 1024;

@@ -115,8 +115,7 @@ pub struct Run {
     /// Below which folders files that the run made or changed are sent when it ends. What was put there before is not.
     pub watch: Vec<Bytes>,
     pub limits: Limits,
-    /// Whether system calls are recorded.
-    pub trace: bool,
+    pub trace: Tracing,
     /// The first window, in bytes.
     pub window: u64,
     /// Nobody writes to it, but a shell reads from it.
@@ -133,11 +132,22 @@ impl Run {
             user: Owner::Guest,
             watch: Vec::new(),
             limits: Limits::default(),
-            trace: false,
+            trace: Tracing::Off,
             window: 0,
             stdin: Bytes::default(),
         }
     }
+}
+
+/// How system calls are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tracing {
+    #[default]
+    Off,
+    /// By programs in the kernel, of which a sample sees nothing. By stops where the kernel refuses them.
+    Kernel,
+    /// By stopping at each (`ptrace`).
+    Stops,
 }
 
 /// What a run may use. What goes beyond is stopped or cut, and counted.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use guest_protocol::{Limits, Owner, Run as Command};
+use guest_protocol::{Limits, Owner, Run as Command, Tracing};
 use store::sandbox::{Category, GuestStatus, guest, task};
 use tokio::time::Instant;
 
@@ -182,7 +182,7 @@ impl Analysis {
         self.upload(guest, &plan).await?;
         self.set_guest(GuestStatus::Running).await;
         let command = self.command(&plan);
-        if !command.trace {
+        if command.trace == Tracing::Off {
             self.log.info("system calls are not recorded, as asked");
         }
         let words: Vec<String> = command.command.iter().map(|word| word.to_text().into_owned()).collect();
@@ -202,7 +202,7 @@ impl Analysis {
                 "the guest sent {left_out} more files than it was allowed, which were left out"
             ));
         }
-        ended?;
+        ended.map_err(|error| plan.explain(error, &self.run.machine.label))?;
         if self.run.task.enforce_timeout {
             let rest = Duration::from_secs(self.timeout()).saturating_sub(began.elapsed());
             self.log.info(&format!("nothing runs any more; waiting {} s as asked", rest.as_secs()));
@@ -236,6 +236,15 @@ impl Analysis {
         self.has_option("procmemdump")
     }
 
+    fn tracing(&self) -> Tracing {
+        let options = self.run.task.options.as_deref().unwrap_or_default();
+        match options::pairs(options).find(|(name, _)| *name == "trace").map(|(_, value)| value) {
+            _ if self.has_option("free") => Tracing::Off,
+            Some("ptrace") => Tracing::Stops,
+            _ => Tracing::Kernel,
+        }
+    }
+
     fn has_option(&self, wanted: &str) -> bool {
         let options = self.run.task.options.as_deref().unwrap_or_default();
         options::pairs(options).any(|(name, value)| name == wanted && options::is_on(value))
@@ -258,7 +267,7 @@ impl Analysis {
                 ..Limits::default()
             },
             window: 0,
-            trace: !self.has_option("free"),
+            trace: self.tracing(),
             stdin: "".into(),
         }
     }
@@ -280,7 +289,10 @@ impl Analysis {
                     event = events.next() => event.map_err(ended)?,
                     () = &mut time => break,
                 };
-                let Some(event) = event else { return Ok(()) };
+                let Some(event) = event else {
+                    self.log.info("no process lived until the time was over: there is no memory to write");
+                    return Ok(());
+                };
                 self.say(&event);
                 recorder.take(event).map_err(written)?;
             }

@@ -17,6 +17,7 @@ mod debug;
 mod dropped;
 mod file_object;
 mod info;
+mod joined;
 mod metadata;
 pub mod network;
 mod procmemory;
@@ -77,6 +78,7 @@ pub fn process(case: &Case<'_>) -> io::Result<Vec<String>> {
             report.insert(module.key.to_owned(), value);
         }
     }
+    joined::complete(&mut report);
     report.insert("signatures".into(), Json::Array(Vec::new()));
     report.insert("debug".into(), debug::of(case, &errors)?);
     write(case.folder.path(), &Json::Object(report))?;

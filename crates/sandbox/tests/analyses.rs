@@ -2,108 +2,18 @@
 
 #[allow(dead_code)] // Of the tests of guests.
 mod common;
+#[allow(dead_code)] // Of the tests of packages.
+#[path = "common/server.rs"]
+mod server;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use common::{GUEST, internet_program, qemu};
-use reqwest::multipart::{Form, Part};
-use sandbox::analysis::Detonator;
-use sandbox::pool::{Machine, Pool};
-use sandbox::{Sandbox, Settings, processor, scheduler};
 use serde_json::{Value as Json, json};
-use serve::listener::{Limits, Listener};
-use serve::shutdown::CancellationToken;
-use store::db::{Db, Location};
+use server::Server;
 
 /// Not a test of its own: what answers the machines of the tests below, in a process of its own.
 #[test]
 #[ignore = "it is started by other tests"]
 fn internet_process() {
     sandbox::internet::run().unwrap();
-}
-
-struct Server {
-    http: reqwest::Client,
-    root: String,
-    stop: CancellationToken,
-    dir: tempfile::TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-impl Server {
-    /// A sandbox with so many machines; none when this host has no QEMU.
-    async fn start(machines: u32) -> Option<Self> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let qemu = qemu()?;
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
-        let settings = Settings { free_space: 0, ..Settings::in_dir(dir.path().to_owned()) };
-        let named = |number| Machine {
-            label: GUEST.into(),
-            ..Machine::new(&format!("linux{number}"), "linux", &["x64"])
-        };
-        let sandbox = Sandbox::open(db, settings, Pool::new((1..=machines).map(named).collect())).unwrap();
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
-        let root = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        tokio::spawn(processor::run(sandbox.clone(), stop.clone()));
-        tokio::spawn(scheduler::run(
-            sandbox.clone(),
-            Detonator::with_internet(qemu, internet_program()) as Arc<dyn scheduler::Analyst>,
-            stop.clone(),
-        ));
-        tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.clone().cancelled_owned()));
-        Some(Self { http: reqwest::Client::new(), root, stop, dir })
-    }
-
-    async fn get(&self, path: &str) -> reqwest::Response {
-        self.http.get(format!("{}/{path}", self.root)).send().await.unwrap()
-    }
-
-    async fn json(&self, path: &str) -> Json {
-        let response = self.get(path).await;
-        assert_eq!(response.headers()["content-type"], "application/json", "{path}");
-        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
-    }
-
-    async fn submit(&self, name: &str, content: &str, fields: &[(&'static str, &str)]) -> u64 {
-        let part = Part::bytes(content.as_bytes().to_vec()).file_name(name.to_owned());
-        let form = fields.iter().fold(Form::new().part("file", part), |form, (name, value)| {
-            form.text(*name, (*value).to_owned())
-        });
-        let sent =
-            self.http.post(format!("{}/tasks/create/file", self.root)).multipart(form).send().await.unwrap();
-        assert_eq!(sent.status(), 200);
-        let answer: Json = serde_json::from_slice(&sent.bytes().await.unwrap()).unwrap();
-        assert_eq!(answer["task_ids"], json!([answer["task_id"]]));
-        answer["task_id"].as_u64().unwrap()
-    }
-
-    /// The task, once it has ended.
-    async fn ended(&self, task: u64) -> Json {
-        for _ in 0..3000 {
-            let shown = self.json(&format!("tasks/view/{task}")).await["task"].clone();
-            if !["pending", "running", "completed"].contains(&shown["status"].as_str().unwrap()) {
-                return shown;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("task {task} did not end: {:#}", self.json(&format!("tasks/view/{task}")).await);
-    }
-
-    async fn report(&self, task: u64) -> Json {
-        self.json(&format!("tasks/report/{task}")).await
-    }
-
-    fn file(&self, task: u64, name: &str) -> String {
-        std::fs::read_to_string(self.dir.path().join(format!("analyses/{task}/{name}"))).unwrap()
-    }
 }
 
 const SCRIPT: &str = r#"#!/bin/sh
@@ -231,6 +141,10 @@ async fn two_run_side_by_side_and_never_meet() {
     assert!(outputs[1].0.contains("second") && !outputs[1].0.contains("first"), "{outputs:?}");
 }
 
+/// What it did until then is in the report.
+const PANIC: &str = "echo before > /tmp/before.txt; echo gone > /tmp/gone.txt; rm /tmp/gone.txt; sleep 1
+echo c > /proc/sysrq-trigger; sleep 60";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
     let Some(server) = Server::start(1).await else { return };
@@ -239,7 +153,7 @@ async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
         ("bomb.sh", "bomb() { bomb | bomb & }; bomb; sleep 60", "timeout", ""),
         ("flood.sh", "yes flood | head -c 10G", "timeout", ""),
         ("disk.sh", "dd if=/dev/zero of=/tmp/full bs=1M; sleep 1; echo done", "timeout", ""),
-        ("panic.sh", "echo c > /proc/sysrq-trigger; sleep 60", "root", "the guest's kernel gave up"),
+        ("panic.sh", PANIC, "root", "the guest's kernel gave up"),
         ("agent.sh", "kill -9 $(pidof harrier-guest-agent); kill -9 1; echo survived", "root", ""),
         ("off.sh", "echo o > /proc/sysrq-trigger; sleep 60", "root", "switched itself off"),
     ];
@@ -256,6 +170,13 @@ async fn samples_that_misbehave_end_with_a_report_and_the_next_one_is_clean() {
             server.dir.path().join(format!("analyses/{task}/logs/stdout.txt")).metadata().unwrap().len()
                 < 64 << 20
         );
+        if name == "panic.sh" {
+            let dropped = report["dropped"].as_array().unwrap();
+            let paths: Vec<&str> = dropped.iter().map(|file| file["filepath"].as_str().unwrap()).collect();
+            assert!(paths.contains(&"/tmp/before.txt") && paths.contains(&"/tmp/gone.txt"), "{paths:?}");
+            let written = report["behavior"]["summary"]["file_written"].as_array().unwrap();
+            assert!(written.contains(&json!("/tmp/before.txt")), "{written:?}");
+        }
         let next = server.submit("clean.sh", "ls /tmp; echo clean", &[]).await;
         let shown = server.ended(next).await;
         assert_eq!(shown["errors"], json!([]), "after {name}");
@@ -298,12 +219,33 @@ os.wait()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_reported_with_their_arguments() {
-    let Some(server) = Server::start(1).await else { return };
+    let Some(server) = Server::start(2).await else { return };
     let task = server.submit("caller.py", CALLER, &[]).await;
+    let stopping = server.submit("caller.py", CALLER, &[("options", "trace=ptrace")]).await;
+    calls_are_told(&server, task).await;
+    let log = server.file(task, "analysis.log");
+    assert!(log.contains("(eBPF)") && !log.contains("(ptrace)"), "{log}");
+    assert!(server.file(task, "logs/stdout.txt").contains("['TracerPid:\\t0']"));
+    let report = server.report(task).await;
+    assert!(report["behavior"]["calls_counted"]["brk"].as_u64().unwrap() > 0);
+
+    // The same by stops.
+    calls_are_told(&server, stopping).await;
+    let log = server.file(stopping, "analysis.log");
+    assert!(log.contains("(ptrace)") && !log.contains("(eBPF)"), "{log}");
+
+    let free = server.submit("caller.py", CALLER, &[("options", "free=yes")]).await;
+    server.ended(free).await;
+    let report = server.report(free).await;
+    let processes = report["behavior"]["processes"].as_array().unwrap().clone();
+    assert!(!processes.is_empty() && processes.iter().all(|process| process["calls"] == json!([])));
+}
+
+async fn calls_are_told(server: &Server, task: u64) {
     let shown = server.ended(task).await;
     assert_eq!(shown["errors"], json!([]));
     let output = server.file(task, "logs/stdout.txt");
-    assert!(output.contains("traceme 0") && output.contains("['TracerPid:\\t0']"), "{output}");
+    assert!(output.contains("traceme 0"), "{output}");
     assert!(output.contains("uring -1 1\n"), "refused: {output}");
     let report = server.report(task).await;
     let behavior = &report["behavior"];
@@ -358,7 +300,6 @@ async fn calls_are_reported_with_their_arguments() {
     for api in ["ptrace", "io_uring_setup", "bpf", "openat", "prctl"] {
         assert!(tricks.contains(&format!("\"funcname\":\"{api}\"")), "{api}: {tricks}");
     }
-    assert!(behavior["calls_counted"]["brk"].as_u64().unwrap() > 0);
     // The file is gone from the guest, and kept all the same.
     let dropped = report["dropped"].as_array().unwrap();
     let gone = dropped
@@ -366,13 +307,6 @@ async fn calls_are_reported_with_their_arguments() {
         .find(|file| file["size"] == 16 && file["filepath"].as_str().unwrap().starts_with("/tmp/made/"));
     let gone = gone.unwrap_or_else(|| panic!("{dropped:#?}"));
     assert_eq!(gone["pids"], json!([opened["tid"]]));
-
-    assert!(server.file(task, "analysis.log").contains("(eBPF)"));
-    let free = server.submit("caller.py", CALLER, &[("options", "free=yes")]).await;
-    server.ended(free).await;
-    let report = server.report(free).await;
-    let processes = report["behavior"]["processes"].as_array().unwrap().clone();
-    assert!(!processes.is_empty() && processes.iter().all(|process| process["calls"] == json!([])));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use common::{GUEST, Outcome, collect, qemu, root_sh, sh};
 use sandbox::Error;
 use sandbox::error::End;
 use sandbox::machine::{Guest, Qemu, Spec};
-use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run, Syscall};
+use sandbox::protocol::{Exit, Limits, Network, Owner, ProcessEvent, Run, Syscall, Tracing};
 
 async fn restore(qemu: &Qemu) -> Guest {
     qemu.restore(&Spec::new(GUEST)).await.unwrap()
@@ -182,14 +182,21 @@ async fn the_processes_of_a_run_are_told_with_their_parents() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn system_calls_of_a_run_are_recorded_and_no_others() {
+    let Some(qemu) = qemu() else { return };
+    let guest = restore(&qemu).await;
+    for how in [Tracing::Kernel, Tracing::Stops] {
+        recorded(&guest, how).await;
+    }
+    assert!(run(&guest, sh("true")).await.syscalls.is_empty(), "not unless asked");
+}
+
+async fn recorded(guest: &Guest, how: Tracing) {
     const OPEN_AT: u32 = 257;
     const CONNECT: u32 = 42;
     const EXECVE: u32 = 59;
     const BRK: u32 = 12;
-    let Some(qemu) = qemu() else { return };
-    let guest = restore(&qemu).await;
     let line = "cat /etc/no-such-file; python3 -c 'import socket; socket.socket().connect_ex((\"127.0.0.1\", 4660))'";
-    let outcome = run(&guest, Run { trace: true, ..sh(line) }).await;
+    let outcome = run(guest, Run { trace: how, ..sh(line) }).await;
     let calls = outcome.syscalls;
     let memory = |call: &Syscall, at: usize| call.memory.get(at).cloned().flatten().unwrap_or_default();
     let open =
@@ -206,7 +213,8 @@ async fn system_calls_of_a_run_are_recorded_and_no_others() {
         .collect();
     assert!(words.contains(&"cat\0/etc/no-such-file\0".to_owned()), "{words:?}");
     let counted = &outcome.counts.syscalls_counted;
-    assert!(counted.iter().any(|counted| counted.number == BRK && counted.times > 0), "{counted:?}");
+    let is_counted = counted.iter().any(|counted| counted.number == BRK && counted.times > 0);
+    assert_eq!(is_counted, how == Tracing::Kernel, "{counted:?}");
     assert!(!calls.iter().any(|call| call.number == BRK));
     assert_eq!(outcome.counts.syscalls_lost, 0);
     // What the agent does between its own process and the sample's is no part of the run.
@@ -228,7 +236,6 @@ async fn system_calls_of_a_run_are_recorded_and_no_others() {
         calls.iter().all(|call| (now - call.time).abs() < 120_000_000_000),
         "times are those of the guest's clock"
     );
-    assert!(run(&guest, sh("true")).await.syscalls.is_empty(), "not unless asked");
 }
 
 /// A call by the gate for 32 bits, out of a program of 64, and a path that is not in memory yet when the call is made.
@@ -265,18 +272,24 @@ async fn calls_by_another_gate_and_texts_out_of_memory_are_recorded() {
         eprintln!("skipped: no compiler of C that links statically");
         return;
     }
-    let guest = restore(&qemu).await;
     let content = std::fs::read(&program).unwrap();
-    guest.agent().put("/tmp/gate", 0o755, Owner::Guest, content.len() as u64, &content[..]).await.unwrap();
-    let outcome = run(&guest, Run { trace: true, ..sh("/tmp/gate") }).await;
-    assert_eq!(outcome.exit, Some(Exit::Code(0)));
-    let made = |number, is_32_bit| {
-        let call = |call: &&Syscall| (call.number, call.is_32_bit) == (number, is_32_bit);
-        let call = outcome.syscalls.iter().find(call).unwrap();
-        (call.memory[0].clone().unwrap_or_default().to_text().into_owned(), call.result)
-    };
-    assert_eq!(made(MKDIR_32, true), ("/tmp/by-the-gate".to_owned(), 0));
-    assert_eq!(made(MKDIR, false), ("/tmp/not-there-yet".to_owned(), 0));
+    for how in [Tracing::Kernel, Tracing::Stops] {
+        let guest = restore(&qemu).await;
+        guest
+            .agent()
+            .put("/tmp/gate", 0o755, Owner::Guest, content.len() as u64, &content[..])
+            .await
+            .unwrap();
+        let outcome = run(&guest, Run { trace: how, ..sh("/tmp/gate") }).await;
+        assert_eq!(outcome.exit, Some(Exit::Code(0)));
+        let made = |number, is_32_bit| {
+            let call = |call: &&Syscall| (call.number, call.is_32_bit) == (number, is_32_bit);
+            let call = outcome.syscalls.iter().find(call).unwrap();
+            (call.memory[0].clone().unwrap_or_default().to_text().into_owned(), call.result)
+        };
+        assert_eq!(made(MKDIR_32, true), ("/tmp/by-the-gate".to_owned(), 0));
+        assert_eq!(made(MKDIR, false), ("/tmp/not-there-yet".to_owned(), 0));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -364,6 +377,11 @@ async fn a_guest_that_is_ruined_says_how_and_the_next_is_clean() {
 async fn a_full_disk_is_the_guests_trouble() {
     let Some(qemu) = qemu() else { return };
     let guest = restore(&qemu).await;
+    // What cannot fit is refused before it is sent, and leaves nothing.
+    let huge = tokio::io::repeat(0);
+    let error = guest.agent().put("/home/guest/huge", 0o600, Owner::Guest, 8 << 30, huge).await.unwrap_err();
+    assert!(error.to_string().contains("No space left"), "{error}");
+    assert_eq!(run(&guest, sh("ls /home/guest")).await.output, "");
     let mut order = root_sh(
         "for i in 1 2 3 4; do fallocate -l 1500M /home/full$i; done; cat /dev/zero >/home/rest; df /",
     );

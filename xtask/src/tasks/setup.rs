@@ -15,7 +15,7 @@ pub const TASK: Task = Task {
 Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
     a PostgreSQL server (postgresql) and a NATS server (nats-server), which only run while tests do,
-    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs),
+    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs, p7zip-full),
     and nginx (nginx-light), behind which the sandbox is tested
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
@@ -78,6 +78,7 @@ const MACHINES: &[Need] = &[
     Need { what: "bubblewrap", probe: ("bwrap", &["--version"]), packages: &["bubblewrap"] },
     Need { what: "a web server", probe: ("/usr/sbin/nginx", &["-v"]), packages: &["nginx-light"] },
     Need { what: "a file system maker", probe: ("mke2fs", &["-V"]), packages: &["e2fsprogs"] },
+    Need { what: "a packer of archives", probe: ("7z", &["i"]), packages: &["p7zip-full"] },
 ];
 
 /// What the sandbox's tests need: without it they skip themselves.

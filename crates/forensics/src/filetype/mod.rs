@@ -1,8 +1,9 @@
 //! What kind of file some content is, in the words of Debian 12's `file`.
 //!
-//! Programs, documents and scripts are described here, since others choose by these words how to treat a file; each form is
+//! Programs, documents, archives and scripts are described here, since others choose by these words how to treat a file; each form is
 //! compared with the real `file` in a golden table. The rest is named by its family by the crate `file-format`.
 
+mod archives;
 mod elf;
 mod office;
 mod programs;
@@ -38,6 +39,7 @@ pub fn of(content: &[u8]) -> FileType {
     programs::of(content)
         .or_else(|| elf::of(content))
         .or_else(|| office::of(content))
+        .or_else(|| archives::of(content))
         .or_else(|| text::of(content))
         .unwrap_or_else(|| family(content))
 }

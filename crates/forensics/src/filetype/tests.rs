@@ -18,11 +18,29 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         }
         out
     };
+    // A member `a`, empty.
+    let tar = |magic: &[u8; 8]| {
+        let mut head = b"a\0".to_vec();
+        head.resize(1024, 0);
+        for (at, field) in
+            [(100, "0000644"), (108, "0000000"), (116, "0000000"), (124, "00000000000"), (136, "00000000000")]
+        {
+            head[at..at + field.len()].copy_from_slice(field.as_bytes());
+        }
+        head[148..156].fill(b' ');
+        head[156] = b'0';
+        head[257..265].copy_from_slice(magic);
+        let sum: u32 = head[..512].iter().map(|byte| u32::from(*byte)).sum();
+        head[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        head
+    };
     let utf16: Vec<u8> = "\u{FEFF}hello\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     vec![
+        ("7z", b"7z\xbc\xaf'\x1c\x00\x04\xea\xae\x87*\x0a\x00\x00\x00\x00\x00\x00\x00R\x00\x00\x00\x00\x00\x00\x00\x99\xef%8\x01\x00\x05hello\x0a\x00\x01\x04\x06\x00\x01\x09\x0a\x00\x07\x0b\x01\x00\x01!!\x01\x00\x0c\x06\x00\x08\x0a\x01 0:6\x00\x00\x05\x01\x19\x0c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x11\x0d\x00a\x00.\x00t\x00x\x00t\x00\x00\x00\x14\x0a\x01\x00\xb5\x91\xcb\xef\xafz\xdd\x01\x15\x06\x01\x00 \x80\xa4\x81\x00\x00".to_vec()),
         ("ascii", b"hello world\n".to_vec()),
         ("bash", b"#!/bin/bash\necho hello\n".to_vec()),
         ("batch", b"@echo off\r\necho hello\r\n".to_vec()),
+        ("bzip2", b"BZh91AY&SY\xc1\xc0\x80\xe2\x00\x00\x01A\x00\x00\x10\x02D\xa0\x000\xcd\x00\xc3F)\x97\x17rE8P\x90\xc1\xc0\x80\xe2".to_vec()),
         ("crlf", b"hello\r\nworld\r\n".to_vec()),
         ("dll", include_bytes!("../pe/testdata/sample.dll").to_vec()),
         ("docx", zip(&["[Content_Types].xml", "_rels/.rels", "word/document.xml"])),
@@ -42,10 +60,13 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("python", b"#!/usr/bin/env python3\nprint(1)\n".to_vec()),
         ("rtf", b"{\\rtf1\\ansi\\ansicpg1252\\deff0 hello}\n".to_vec()),
         ("sh", b"#!/bin/sh\nexit 0\n".to_vec()),
+        ("tar", tar(b"ustar\x0000")),
+        ("tar-gnu", tar(b"ustar  \0")),
         ("utf16", utf16),
         ("utf8", "caf\u{e9} \u{17c}\u{f3}\u{142}w\n".as_bytes().to_vec()),
         ("xlsx", zip(&["[Content_Types].xml", "_rels/.rels", "xl/workbook.xml"])),
         ("xml", b"<?xml version=\"1.0\"?>\n<a/>\n".to_vec()),
+        ("xz", b"\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00!\x01\x16\x00\x00\x00t/\xe5\xa3\x01\x00\x05hello\x0a\x00\x00\x00\xa5`\x97\xf1\x94\xf6\xfd\xe0\x00\x01\x1e\x06\xc1/\xa4\x1d\x1f\xb6\xf3}\x01\x00\x00\x00\x00\x04YZ".to_vec()),
         ("zip", zip(&["META-INF/MANIFEST.MF", "A.class"])),
     ]
 }

@@ -1,4 +1,5 @@
-//! The moment between the agent and the sample: `--launch VERDICT CGROUP UID GID FILE-BYTES FOLDER COMMAND…`.
+//! The moment between the agent and the sample: `--launch VERDICT CGROUP UID GID FILE-BYTES TRACED FOLDER
+//! COMMAND…`.
 //!
 //! A fresh process without threads gives up rights step by step and then becomes the sample. What goes wrong is written to the
 //! file VERDICT, which stays open until the sample takes over.
@@ -13,11 +14,15 @@ use guest_protocol::{FailureKind, Reply};
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit, setsid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::refuse;
+use super::{filter, stops};
 use crate::failure::failed;
 
 /// Where the files lie in which a launch says what went wrong. Only root sees them.
 pub const VERDICTS: &str = "/run/harrier";
+
+/// Whether the sample is traced by stops.
+pub const TRACED: &str = "traced";
+pub const UNTRACED: &str = "untraced";
 
 /// Never returns when it works.
 pub fn launch(words: &[OsString]) -> io::Result<()> {
@@ -28,7 +33,7 @@ pub fn launch(words: &[OsString]) -> io::Result<()> {
 }
 
 fn become_sample(words: &[OsString]) -> io::Error {
-    let [cgroup, uid, gid, file_bytes, folder, program, arguments @ ..] = words else {
+    let [cgroup, uid, gid, file_bytes, traced, folder, program, arguments @ ..] = words else {
         return io::ErrorKind::InvalidInput.into();
     };
     let number =
@@ -40,7 +45,12 @@ fn become_sample(words: &[OsString]) -> io::Error {
         let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
         setrlimit(Resource::Core, limit(0))?;
         setrlimit(Resource::Fsize, limit(number(file_bytes)))?;
-        refuse::io_uring()?;
+        if traced == TRACED {
+            stops::await_tracer()?;
+            filter::stop_at_recorded()?;
+        } else {
+            filter::refuse_io_uring()?;
+        }
         let (uid, gid) = (Uid::from_raw(number(uid) as u32), Gid::from_raw(number(gid) as u32));
         set_thread_groups(&[gid])?;
         set_thread_res_gid(gid, gid, gid)?;

@@ -1,10 +1,11 @@
 //! Running samples: each run in a cgroup of its own, so that all it starts can be limited, awaited and killed.
 
 mod cgroup;
+mod filter;
 mod launch;
 mod pump;
 mod reap;
-mod refuse;
+mod stops;
 mod trace;
 mod tree;
 pub mod user;
@@ -18,10 +19,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use guest_protocol::{Counts, Exit, FailureKind, Reply, Run, Stream};
+use guest_protocol::{Counts, Exit, FailureKind, Reply, Run, Stream, Syscall};
 
 use crate::channel::{Channel, locked};
 use crate::failure::{failed, failed_io};
@@ -29,6 +31,7 @@ use crate::{OWN_PROGRAM, clock, dropped};
 use cgroup::Cgroup;
 pub use launch::launch;
 use pump::Pump;
+use stops::Tracer;
 use trace::Trace;
 use tree::Tree;
 
@@ -120,13 +123,14 @@ fn drive(
     let mut counts = Counts::default();
     let verdict = format!("{}/{call}", launch::VERDICTS);
     let tree = watchers.tree.watch(channel, call);
-    let trace = run.trace.then(|| watchers.trace.watch(channel, call, running.cgroup.number())).flatten();
+    let mut trace = watchers.trace.watch(channel, call, running.cgroup.number(), run.trace);
+    let calls = trace.as_mut().and_then(trace::Watch::stops);
     let written = written::Watch::start(channel, call, &run.watch, &run.limits);
-    let mut child = match spawn(run, running, &verdict) {
-        Ok(child) => child,
+    let (mut child, tracer) = match spawn(run, running, &verdict, calls) {
+        Ok(started) => started,
         Err(error) => {
             written.map(written::Watch::finish);
-            end_watches(tree, trace, &mut counts);
+            end_watches(tree, trace, None, &mut counts);
             return Some(failed_io("cannot start a process", &error));
         }
     };
@@ -143,13 +147,13 @@ fn drive(
         .map(|pipe| Pump::start(channel, call, Stream::Stderr, pipe, run.limits.output_bytes));
     let until = (run.limits.milliseconds > 0)
         .then(|| Instant::now() + Duration::from_millis(run.limits.milliseconds));
-    let status = wait(&child, until, running, &mut counts);
+    let status = wait(&child, tracer.as_ref(), until, running, &mut counts);
     let refused = fs::read_to_string(&verdict).unwrap_or_default();
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
         written.map(written::Watch::finish);
         running.cgroup.kill();
-        end_watches(tree, trace, &mut counts);
+        end_watches(tree, trace, tracer, &mut counts);
         return Some(launch::refusal(&refused));
     }
     let exited = Reply::Exited { exit: exit(status) };
@@ -164,7 +168,7 @@ fn drive(
     let until = Instant::now() + LAST_OUTPUT;
     counts.stdout_cut = out.map_or(0, |pump| pump.finish(until));
     counts.stderr_cut = err.map_or(0, |pump| pump.finish(until));
-    end_watches(tree, trace, &mut counts);
+    end_watches(tree, trace, tracer, &mut counts);
     counts.killed = running.killed.load(Ordering::Relaxed);
     (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
     let written = written.map(written::Watch::finish).unwrap_or_default();
@@ -175,13 +179,21 @@ fn drive(
     Some(Reply::Finished(counts))
 }
 
-fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, counts: &mut Counts) {
+fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, tracer: Option<Tracer>, counts: &mut Counts) {
     counts.events_lost = tree.finish();
+    let lost = tracer.map_or(0, Tracer::finish);
     (counts.syscalls_lost, counts.syscalls_counted) = trace.map(trace::Watch::finish).unwrap_or_default();
+    counts.syscalls_lost += lost;
 }
 
-/// The sample's first process: this program once more, which turns into it (see `launch`).
-fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
+/// The sample's first process: this program once more, which turns into it (see `launch`). Its tracer, when there are `calls` to take
+/// down.
+fn spawn(
+    run: &Run,
+    running: &Running,
+    verdict: &str,
+    calls: Option<SyncSender<Syscall>>,
+) -> io::Result<(Child, Option<Tracer>)> {
     fs::create_dir_all(launch::VERDICTS)?;
     fs::write(verdict, "")?;
     let account = user::account(run.user);
@@ -194,6 +206,7 @@ fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
         .arg(account.uid.to_string())
         .arg(account.gid.to_string())
         .arg(run.limits.file_bytes.to_string())
+        .arg(if calls.is_some() { launch::TRACED } else { launch::UNTRACED })
         .arg(OsStr::from_bytes(folder))
         .args(run.command.iter().map(|word| OsStr::from_bytes(word)))
         .env_clear()
@@ -202,7 +215,10 @@ fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
         .stdin(if run.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn()?;
+    let (mut child, tracer) = match calls {
+        Some(calls) => stops::start(command, calls).map(|(child, tracer)| (child, Some(tracer)))?,
+        None => (command.spawn()?, None),
+    };
     if let Some(mut pipe) = child.stdin.take() {
         let text = run.stdin.clone();
         // It may never read; then this ends with it.
@@ -210,11 +226,17 @@ fn spawn(run: &Run, running: &Running, verdict: &str) -> io::Result<Child> {
             let _ = pipe.write_all(&text);
         });
     }
-    Ok(child)
+    Ok((child, tracer))
 }
 
 /// Waits for the first process, killing everything when the time is over.
-fn wait(child: &Child, until: Option<Instant>, running: &Running, counts: &mut Counts) -> ExitStatus {
+fn wait(
+    child: &Child,
+    tracer: Option<&Tracer>,
+    until: Option<Instant>,
+    running: &Running,
+    counts: &mut Counts,
+) -> ExitStatus {
     let (done, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         if let Some(until) = until {
@@ -227,7 +249,7 @@ fn wait(child: &Child, until: Option<Instant>, running: &Running, counts: &mut C
                 }
             });
         }
-        let status = reap::wait(child).unwrap_or_default();
+        let status = tracer.map_or_else(|| reap::wait(child), Tracer::wait).unwrap_or_default();
         drop(done);
         status
     })

@@ -35,6 +35,8 @@ pub struct Package {
     pub command: fn(&Given<'_>) -> Vec<String>,
     /// Whether it needs all rights in the guest.
     pub as_root: bool,
+    /// The package of Debian that brings the interpreter, when not every guest has it.
+    pub needs: Option<&'static str>,
 }
 
 /// All of them; the first that fits is taken.
@@ -71,6 +73,7 @@ impl Given<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub package: &'static str,
+    pub needs: Option<&'static str>,
     /// Where the sample is put.
     pub path: String,
     pub command: Vec<String>,
@@ -98,11 +101,25 @@ impl Plan {
         let asked_root = given.option("root").is_some_and(options::is_on);
         Self {
             package: package.name,
+            needs: package.needs,
             command,
             environment: environment.collect(),
             folder: given.option("curdir").unwrap_or(FOLDER).to_owned(),
             as_root: package.as_root || asked_root,
             path,
+        }
+    }
+}
+
+impl Plan {
+    /// What to do about a run that broke off, when it is known.
+    pub fn explain(&self, error: String, image: &str) -> String {
+        match (self.needs, self.command.first()) {
+            (Some(needed), Some(program)) if error.contains("cannot be started") => format!(
+                "{error}: the package {} needs {program}, which the guest {image} lacks; `harrier guest build {image} --package {needed}` adds it",
+                self.package
+            ),
+            _ => error,
         }
     }
 }

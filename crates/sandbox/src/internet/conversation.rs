@@ -19,6 +19,8 @@ const MAX_OUTPUT: usize = 256 << 10;
 /// A client that says nothing for so long waits for the server. Inside of TLS hardly any does, and emulated guests are slow.
 const SILENCE: Duration = Duration::from_secs(2);
 const SILENCE_INSIDE: Duration = Duration::from_secs(10);
+/// Where it is for the client to begin. Emulated machines load a library of TLS for seconds.
+const SILENCE_OF_CLIENTS: Duration = Duration::from_secs(30);
 
 pub struct Conversation {
     peer: Peer,
@@ -86,7 +88,16 @@ impl Conversation {
         let is_waiting = self.service.is_none() && self.is_readable() && !self.is_closing;
         // Said once; what the client says then is recognised all the same.
         let is_due = is_waiting && !(self.has_greeted && self.input.is_empty());
-        let silence = if self.peer.is_secure { SILENCE_INSIDE } else { SILENCE };
+        let silence = match self.peer.is_secure {
+            // A slow one is thinking: what it would hear is no answer to it.
+            is_secure
+                if self.input.is_empty() && banner::is_clients_turn(self.peer.flow.dport, is_secure) =>
+            {
+                SILENCE_OF_CLIENTS
+            }
+            true => SILENCE_INSIDE,
+            false => SILENCE,
+        };
         is_due.then(|| self.readable_since + silence)
     }
 

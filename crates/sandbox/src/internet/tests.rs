@@ -270,6 +270,10 @@ fn servers_that_speak_first_do() {
     assert_eq!(lab.read(socket), b"");
     lab.run(Duration::from_millis(1000));
     assert_eq!(lab.read(socket), banner::GENERIC.as_bytes());
+    // Here it is for the client to begin, and slow ones take their time.
+    let socket = lab.open(SITE, 443);
+    lab.run(Duration::from_secs(20));
+    assert_eq!(lab.read(socket), b"");
     // A slow client is understood after that as well.
     lab.socket(socket).send_slice(b"GET /slow.txt HTTP/1.0\r\n\r\n").unwrap();
     lab.run(Duration::from_millis(200));

@@ -34,22 +34,37 @@ pub fn data_dir() -> Option<&'static Path> {
 
 fn prepare() -> PathBuf {
     let dir = target().join("sandbox-tests");
-    let guests = Guests::open(&dir).unwrap();
+    ready(&dir, GUEST, &[]);
+    dir
+}
+
+/// Another guest, with more packages. None when this machine has none of ours.
+#[allow(dead_code)] // not every file has one
+pub fn guest(name: &str, packages: &[&str]) -> Option<()> {
+    ready(data_dir()?, name, packages);
+    Some(())
+}
+
+/// Sees to it that a guest is there and has today's agent.
+fn ready(dir: &Path, name: &str, packages: &[&str]) {
+    let guests = Guests::open(dir).unwrap();
     let agent = agent();
-    let wanted = Plan::new(GUEST, agent.clone());
-    match guests.get(GUEST) {
+    let wanted = Plan {
+        packages: packages.iter().map(|package| (*package).to_owned()).collect(),
+        ..Plan::new(name, agent.clone())
+    };
+    match guests.get(name) {
         // Packages are those of the day on which it was built; another set of them is another guest.
         Ok(image) if requested(&wanted) == image.manifest.requested => {
             if image.manifest.files.get("harrier-guest-agent") != Some(&sum(&agent).unwrap()) {
-                renew_agent(&guests, GUEST, &agent).unwrap();
+                renew_agent(&guests, name, &agent).unwrap();
             }
         }
         _ => {
-            eprintln!("building a guest for the tests, which takes a minute or more");
+            eprintln!("building the guest {name} for the tests, which takes a minute or more");
             build(&guests, &wanted, |line| eprintln!("  {line}")).unwrap();
         }
     }
-    dir
 }
 
 fn target() -> PathBuf {

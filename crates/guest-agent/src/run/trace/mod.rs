@@ -1,5 +1,5 @@
 //! System calls of a run, recorded by the kernel: nothing of it shows in the sample's own process, where stopping at each call would,
-//! and would cost ten times as much.
+//! and would cost more. That is the way of [`super::stops`], for kernels that refuse our programs; its records go out here as well.
 //!
 //! [`guest_protocol::syscalls::TABLE`] says which calls are recorded; the others are counted by the kernel.
 
@@ -16,12 +16,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use guest_protocol::syscalls::{self, Abi, Kind, NUMBERS};
-use guest_protocol::{Counted, Reply, Syscall};
+use guest_protocol::{Counted, Reply, Syscall, Tracing};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::channel::{Channel, locked};
 use crate::clock;
 use kernel::{Ring, Tracer};
+pub use program::{BUFFER, LONGEST_WORD, MOST_WORDS};
+pub use record::PLACES;
+
 /// Calls that wait to be sent; more are counted as lost.
 const WAITING: usize = 16384;
 /// Calls in one message, and how many bytes they may have: both together fit a frame.
@@ -35,11 +38,11 @@ const LAST: Duration = Duration::from_millis(60);
 const PAUSE: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_millis(50);
 
-/// Traces runs, if the kernel lets it; else why it does not.
+/// Traces runs by the kernel's programs, if it lets them in; else why it does not.
 #[derive(Clone)]
 pub struct Trace(Result<Arc<Shared>, Arc<str>>);
 
-struct Shared {
+pub struct Shared {
     tracer: Tracer,
     runs: Mutex<HashMap<u32, SyncSender<Syscall>>>,
     overflown: AtomicU64,
@@ -47,15 +50,23 @@ struct Shared {
 
 /// The trace of one run.
 pub struct Watch {
-    shared: Arc<Shared>,
-    call: u32,
-    cgroup: u64,
+    way: Way,
     sender: JoinHandle<()>,
-    lost_before: u64,
+}
+
+enum Way {
+    Kernel {
+        shared: Arc<Shared>,
+        call: u32,
+        cgroup: u64,
+        lost_before: u64,
+    },
+    /// Where calls go that a tracer takes down, until it is there.
+    Stops(Option<SyncSender<Syscall>>),
 }
 
 impl Trace {
-    /// A kernel that cannot do it costs the records, not the runs.
+    /// A kernel that cannot do it costs speed, not records.
     pub fn start() -> Self {
         match kernel::start() {
             Ok((tracer, ring)) => {
@@ -69,41 +80,66 @@ impl Trace {
         }
     }
 
-    pub fn watch(&self, channel: &Arc<Channel>, call: u32, cgroup: u64) -> Option<Watch> {
-        // Said with each run: nobody listens when the agent starts.
-        let shared = match self.0.clone() {
-            Ok(shared) => shared,
-            Err(why) => {
-                channel.log(format!("system calls are not recorded: the kernel refuses its programs: {why}"));
-                return None;
+    /// In the way that is asked for. Said with each run: nobody listens when the agent starts.
+    pub fn watch(&self, channel: &Arc<Channel>, call: u32, cgroup: u64, asked: Tracing) -> Option<Watch> {
+        let shared = match (asked, &self.0) {
+            (Tracing::Off, _) => return None,
+            (Tracing::Kernel, Ok(shared)) => Some(Arc::clone(shared)),
+            (Tracing::Kernel, Err(why)) => {
+                channel
+                    .log(format!("the kernel refuses the programs that record system calls (eBPF): {why}"));
+                None
+            }
+            (Tracing::Stops, _) => None,
+        };
+        let (calls, queue) = sync_channel(WAITING);
+        let way = match shared {
+            Some(shared) => {
+                channel.log("system calls are recorded by programs in the kernel (eBPF)".into());
+                let lost_before = shared.lost();
+                locked(&shared.runs).insert(call, calls);
+                if let Err(error) = shared.tracer.add(cgroup, call) {
+                    channel.log(format!("this run is not traced: {error}"));
+                }
+                Way::Kernel { shared, call, cgroup, lost_before }
+            }
+            None => {
+                channel.log("system calls are recorded by stopping at each (ptrace)".into());
+                Way::Stops(Some(calls))
             }
         };
-        channel.log("system calls are recorded by programs in the kernel (eBPF)".into());
-        let lost_before = shared.lost();
-        let (calls, queue) = sync_channel(WAITING);
-        locked(&shared.runs).insert(call, calls);
-        if let Err(error) = shared.tracer.add(cgroup, call) {
-            channel.log(format!("this run is not traced: {error}"));
-        }
         let channel = Arc::clone(channel);
         let sender = std::thread::spawn(move || forward(&channel, call, &queue));
-        Some(Watch { shared, call, cgroup, sender, lost_before })
+        Some(Watch { way, sender })
     }
 }
 
 impl Watch {
-    /// Sends what is left; gives how many calls were lost meanwhile, and those that were only counted.
+    /// Where a tracer of the sample is to put calls, when there has to be one.
+    pub fn stops(&mut self) -> Option<SyncSender<Syscall>> {
+        match &mut self.way {
+            Way::Kernel { .. } => None,
+            Way::Stops(calls) => calls.take(),
+        }
+    }
+
+    /// Sends what is left; gives how many calls were lost meanwhile, and those that were only counted. A tracer has ended before.
     pub fn finish(self) -> (u64, Vec<Counted>) {
+        let Way::Kernel { shared, call, cgroup, lost_before } = self.way else {
+            drop(self.way);
+            let _ = self.sender.join();
+            return Default::default();
+        };
         std::thread::sleep(LAST);
-        self.shared.tracer.remove(self.cgroup);
-        locked(&self.shared.runs).remove(&self.call);
+        shared.tracer.remove(cgroup);
+        locked(&shared.runs).remove(&call);
         let _ = self.sender.join();
-        let counted = self.shared.tracer.take_counts(self.call).into_iter().map(|(place, times)| Counted {
+        let counted = shared.tracer.take_counts(call).into_iter().map(|(place, times)| Counted {
             number: place % NUMBERS,
             is_32_bit: place >= NUMBERS,
             times,
         });
-        (self.shared.lost() - self.lost_before, counted.collect())
+        (shared.lost() - lost_before, counted.collect())
     }
 }
 

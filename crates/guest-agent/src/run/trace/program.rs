@@ -63,9 +63,10 @@ const WORD: i16 = -48;
 const HEADER: i16 = -96;
 const CONTENT: i16 = -64;
 
-/// The most bytes copied of a buffer.
-const BUFFER: i32 = 128;
-const MOST_WORDS: usize = 16;
+/// The most bytes copied of a buffer, words of a list, and bytes of one.
+pub const BUFFER: i32 = 128;
+pub const MOST_WORDS: usize = 16;
+pub const LONGEST_WORD: i32 = 256;
 const FAULT: i32 = -14;
 const NO_WAKEUP: i32 = 1;
 
@@ -353,7 +354,6 @@ fn copy_message(code: &mut Code, offset: i32, lengths: i16, done: Label) {
 
 /// A list of texts, one behind the other with their zeros.
 fn copy_words(code: &mut Code, offset: i32, lengths: i16) {
-    const LONGEST: i32 = 256;
     let end = code.label();
     // At the end of a call there is nothing left that needs the argument.
     code.store(STACK, WORD_LIST, 3);
@@ -370,14 +370,14 @@ fn copy_words(code: &mut Code, offset: i32, lengths: i16) {
         code.compute(Do::Add, 1, 8);
         code.store(STACK, WORD_LIST, 1);
         code.load(4, STACK, ONE);
-        code.jump_if(4, If::Above, LONGEST, end);
+        code.jump_if(4, If::Above, LONGEST_WORD, end);
         code.copy(1, OUR);
         code.add_register(1, 4);
         code.compute(Do::Add, 1, offset);
-        code.set(2, LONGEST);
+        code.set(2, LONGEST_WORD);
         code.call(READ_USER_TEXT);
         code.jump_if(0, If::AtMostSigned, 0, end);
-        code.compute(Do::And, 0, 2 * LONGEST - 1);
+        code.compute(Do::And, 0, 2 * LONGEST_WORD - 1);
         code.load(4, STACK, ONE);
         code.add_register(4, 0);
         code.store(STACK, ONE, 4);

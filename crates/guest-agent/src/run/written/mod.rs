@@ -1,5 +1,6 @@
 //! Files that a run wrote, kept open so that deleting them does not lose them, and who wrote them.
 
+mod early;
 mod fanotify;
 
 use std::collections::HashMap;
@@ -13,6 +14,8 @@ use guest_protocol::{Bytes, Limits};
 
 use crate::channel::Channel;
 use crate::file::read_small;
+use early::Early;
+pub use early::Sent;
 use fanotify::{Closing, Closings};
 
 /// Files that are kept open; of more, those that still have a name are let go first.
@@ -38,6 +41,8 @@ pub struct Written {
     pub files: HashMap<Key, Held>,
     /// Files that could not be kept, and times that the kernel told too much.
     pub lost: u32,
+    /// What is at the host already.
+    pub sent: Sent,
 }
 
 pub struct Watch {
@@ -47,7 +52,7 @@ pub struct Watch {
 
 impl Watch {
     /// Watches while a run lasts. A kernel that cannot do it costs deleted files, not runs.
-    pub fn start(channel: &Channel, call: u32, folders: &[Bytes], limits: &Limits) -> Option<Self> {
+    pub fn start(channel: &Arc<Channel>, call: u32, folders: &[Bytes], limits: &Limits) -> Option<Self> {
         if folders.is_empty() {
             return None;
         }
@@ -66,6 +71,7 @@ impl Watch {
             limits: limits.clone(),
             written: Written::default(),
             events: 0,
+            early: Some(Early::start(channel, call, limits)),
         };
         let reader = std::thread::spawn(move || {
             loop {
@@ -73,6 +79,7 @@ impl Watch {
                 let is_last = stopped.load(Ordering::Acquire);
                 keeper.written.lost += closings.read(|closing| keeper.take(closing));
                 if is_last {
+                    keeper.written.sent = keeper.early.take().map(Early::finish).unwrap_or_default();
                     return keeper.written;
                 }
             }
@@ -92,6 +99,7 @@ struct Keeper {
     limits: Limits,
     written: Written,
     events: u32,
+    early: Option<Early>,
 }
 
 impl Keeper {
@@ -118,6 +126,9 @@ impl Keeper {
         });
         if held.writers.len() < MOST_WRITERS && !held.writers.contains(&pid) {
             held.writers.push(pid);
+        }
+        if let Some(early) = &mut self.early {
+            early.take(key, held);
         }
     }
 
@@ -182,6 +193,7 @@ mod tests {
             limits,
             written: Written::default(),
             events: 0,
+            early: None,
         };
         let dir = std::env::temp_dir().join(format!("written-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();

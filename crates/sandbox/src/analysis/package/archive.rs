@@ -21,7 +21,9 @@ for number, part in enumerate(message.iter_attachments()):
 PYTHON
         ;;
     *)
-        if ! tar -xf "$archive" -C "$out" 2>/dev/null; then
+        tar -xf "$archive" -C "$out" 2>/dev/null
+        # It takes a short file for an archive of nothing.
+        if [ -z "$(ls -A "$out")" ]; then
             for password in "$given" "" infected malware virus password 1234; do
                 7z x -y -p"$password" -o"$out" -- "$archive" >/dev/null 2>&1 && break
             done
@@ -54,9 +56,10 @@ find . -type f | sort | while read -r member; do
 done
 "#;
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "Zip archive",
     "7-zip archive",
+    "POSIX tar archive",
     "tar archive",
     "gzip compressed",
     "bzip2 compressed",
@@ -74,4 +77,5 @@ pub const PACKAGE: Package = Package {
         strings(["/bin/sh", "-c", SCRIPT, "archive", given.path, file, password])
     },
     as_root: false,
+    needs: None,
 };

@@ -17,4 +17,5 @@ pub const PACKAGE: Package = Package {
     fits: |kind, name| kind.contains("Debian") || name.ends_with(".deb"),
     command: |given| strings(["/bin/sh", "-c", SCRIPT, "deb", given.path]),
     as_root: true,
+    needs: None,
 };

@@ -8,4 +8,5 @@ pub const PACKAGE: Package = Package {
     fits: |kind, _| kind.starts_with("ELF"),
     command: |given| strings([given.path]),
     as_root: false,
+    needs: None,
 };

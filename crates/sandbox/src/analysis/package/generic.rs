@@ -19,4 +19,5 @@ pub const PACKAGE: Package = Package {
     fits: |_, _| true,
     command: |given| strings(["/bin/sh", "-c", SCRIPT, "generic", given.path]),
     as_root: false,
+    needs: None,
 };

@@ -11,4 +11,5 @@ pub const PACKAGE: Package = Package {
         None => strings(["/usr/bin/java", "-jar", given.path]),
     },
     as_root: false,
+    needs: Some("default-jre-headless"),
 };

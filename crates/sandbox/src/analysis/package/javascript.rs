@@ -12,4 +12,5 @@ pub const PACKAGE: Package = Package {
     },
     command: |given| strings(["/usr/bin/node", given.path]),
     as_root: false,
+    needs: Some("nodejs"),
 };

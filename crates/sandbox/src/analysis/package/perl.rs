@@ -8,4 +8,5 @@ pub const PACKAGE: Package = Package {
     fits: |kind, name| kind.contains("Perl script") || name.ends_with(".pl"),
     command: |given| strings(["/usr/bin/perl", given.path]),
     as_root: false,
+    needs: None,
 };

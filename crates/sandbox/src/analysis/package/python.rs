@@ -8,4 +8,5 @@ pub const PACKAGE: Package = Package {
     fits: |kind, name| kind.contains("Python script") || name.ends_with(".py") || name.ends_with(".pyc"),
     command: |given| strings(["/usr/bin/python3", given.path]),
     as_root: false,
+    needs: None,
 };

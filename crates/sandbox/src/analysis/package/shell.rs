@@ -8,4 +8,5 @@ pub const PACKAGE: Package = Package {
     fits: |kind, name| kind.contains("shell script") || name.ends_with(".sh"),
     command: |given| strings(["/bin/bash", given.path]),
     as_root: false,
+    needs: None,
 };

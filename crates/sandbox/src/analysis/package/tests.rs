@@ -31,6 +31,7 @@ fn the_real_type_goes_before_the_name_and_the_wish_before_both() {
     assert_eq!(chosen("x.jar", "Zip archive data, at least v2.0 to extract", None), "jar");
     assert_eq!(chosen("x.deb", "Debian binary package (format 2.0)", None), "deb");
     assert_eq!(chosen("x.bin", "Zip archive data, at least v2.0 to extract", None), "archive");
+    assert_eq!(chosen("x.bin", "POSIX tar archive (GNU)", None), "archive");
     assert_eq!(chosen("bill.docx", "Microsoft Word 2007+", None), "generic");
     assert_eq!(chosen("x", elf, Some("bash")), "shell");
     assert_eq!(chosen("x", elf, Some("nonsense")), "elf");

@@ -18,4 +18,5 @@ pub const PACKAGE: Package = Package {
     fits: |_, _| false,
     command: |given| strings(["/bin/sh", "-c", SCRIPT, "url", given.path]),
     as_root: false,
+    needs: None,
 };

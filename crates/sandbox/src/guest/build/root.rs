@@ -56,6 +56,8 @@ pub fn unpack(folder: &Path, plan: &Plan) -> Result<()> {
     for path in EXCLUDED {
         call.arg(format!("--dpkgopt=path-exclude={path}"));
     }
+    // Java's package links manuals of its own, which are left out, and fails without their folder.
+    call.arg("--essential-hook=mkdir -p \"$1/usr/share/man/man1\"");
     // The words of hooks are ours or quoted by being in the environment.
     call.env("HARRIER_KERNEL", &kernel).env("HARRIER_CA", folder.join("ca.pem"));
     for hook in HOOKS {

@@ -23,6 +23,15 @@ pub fn greeting(port: u16) -> Option<&'static str> {
     }
 }
 
+/// Whether the client speaks first on a port, by the protocol that is usual there: HTTP and its proxies, DNS, and TLS around others.
+pub fn is_clients_turn(port: u16, is_secure: bool) -> bool {
+    match port {
+        53 | 80 | 443 | 853 | 3128 | 8000 | 8008 | 8080 | 8443 | 8888 => true,
+        465 | 990 | 993 | 995 => !is_secure,
+        _ => false,
+    }
+}
+
 #[derive(Default)]
 pub struct Anything {
     greeting: &'static str,

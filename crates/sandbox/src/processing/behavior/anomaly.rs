@@ -47,16 +47,43 @@ const RULES: &[Rule] = &[
         message: "forbids others to look into its memory",
     },
     Rule {
-        apis: &["open", "openat", "readlink", "readlinkat"],
+        apis: LOOKS,
         fits: |call, _| {
-            call.text("filepath").is_some_and(|path| {
-                path.starts_with("/sys/class/dmi/") || path.starts_with("/sys/devices/virtual/dmi/")
-            })
+            call.text("filepath").is_some_and(|path| MACHINES.iter().any(|below| path.starts_with(below)))
         },
-        message: "reads the machine's maker, which tells virtual ones",
+        message: "looks for signs of a virtual machine or a container",
     },
 ];
 
+/// Calls by which a program finds out whether something is there, or what it says.
+const LOOKS: &[&str] = &[
+    "open",
+    "openat",
+    "openat2",
+    "stat",
+    "lstat",
+    "newfstatat",
+    "statx",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+];
+/// Where the maker of a machine, its hypervisor and containers show.
+const MACHINES: &[&str] = &[
+    "/sys/class/dmi/",
+    "/sys/devices/virtual/dmi/",
+    "/sys/firmware/dmi/",
+    "/sys/firmware/qemu_fw_cfg",
+    "/sys/hypervisor",
+    "/proc/xen",
+    "/proc/vz",
+    "/proc/scsi/scsi",
+    "/dev/vboxguest",
+    "/dev/vmci",
+    "/.dockerenv",
+];
 const TRACING: &[&str] = &["/sys/kernel/debug/tracing", "/sys/kernel/tracing", "/sys/fs/bpf"];
 
 fn is(call: &Call, argument: &str, word: &str) -> bool {
@@ -113,10 +140,12 @@ mod tests {
             call("openat", "/etc/status", json!({})),
             call("prctl", "", json!({"option": "PR_SET_NAME"})),
             call("io_uring_setup", "", json!({})),
+            call("access", "/.dockerenv", json!({})),
+            call("openat", "/sys/class/dmi/id/sys_vendor", json!({})),
         ];
         let found = of(&[Process { pid: 44, calls, ..Process::default() }]);
         let names: Vec<&str> = found.iter().map(|one| one["funcname"].as_str().unwrap()).collect();
-        assert_eq!(names, ["ptrace", "openat", "io_uring_setup"]);
+        assert_eq!(names, ["ptrace", "openat", "io_uring_setup", "access"]);
         assert!(found[1]["message"].as_str().unwrap().ends_with("(process 44)"));
     }
 }
