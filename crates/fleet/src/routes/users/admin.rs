@@ -134,11 +134,13 @@ pub async fn show(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -
 }
 
 pub async fn delete(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<Empty>> {
-    let done = fleet.db.write(move |tx| -> Result<()> {
-        require_write(&viewer, &user::by_id(tx, id)?)?;
+    let done = fleet.db.write(move |tx| -> Result<_> {
+        let user = user::by_id(tx, id)?;
+        require_write(&viewer, &user)?;
         user::delete(tx, id)?;
-        keep_an_admin(tx)
+        keep_an_admin(tx)?;
+        Ok(user.email)
     });
-    done.await?;
+    fleet.user_was(done.await?, None).await;
     Ok(DONE)
 }

@@ -23,7 +23,7 @@ pub async fn confirm(
     viewer: Viewer,
     token: Name,
 ) -> Result<Reply<Confirmed>> {
-    let id = viewer.user.id;
+    let (id, before) = (viewer.user.id, viewer.user.email.clone());
     let done = fleet.db.write(move |tx| -> Result<_> {
         let taken = email_change::take(tx, id, &token.once)?;
         let new_email = taken.ok_or_else(|| Error::not_found("EmailChange", "with that token"))?;
@@ -32,7 +32,9 @@ pub async fn confirm(
         password_reset::delete_of_user(tx, id)?;
         Ok(new_email)
     });
-    Ok(Reply(Confirmed { new_email: done.await? }))
+    let new_email = done.await?;
+    fleet.user_was(before, Some(new_email.clone())).await;
+    Ok(Reply(Confirmed { new_email }))
 }
 
 /// Sends the token to the new address.
