@@ -89,6 +89,16 @@ class Browser:
         assert "failed" not in answer, answer
         return answer
 
+    def ask(self, wanted):
+        self.process.stdin.write(json.dumps(wanted) + "\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+    def frame(self, page, url, kind, data):
+        """What the frame of the iframe transports answers to a message: its kind and data."""
+        answer = self.ask({"page": page, "url": url, "say": {"type": kind, "data": json.dumps(data)}})
+        return answer["type"], json.loads(answer.get("data", "null"))
+
     def converse(self, page, url, transport, token, campaign, when_reading):
         """Reads a campaign from a page; gives what the page saw. `when_reading` is called once the page was told that a host is
         asked. The server has no page of its own that loads the script: its greeting is given it."""
@@ -97,9 +107,7 @@ class Browser:
             "page": page, "script": str(sockjs()) if own else None, "url": url, "transport": transport, "token": token,
             "campaign": campaign,
         }
-        self.process.stdin.write(json.dumps(wanted) + "\n")
-        self.process.stdin.flush()
-        answer = self.hear()
+        answer = self.ask(wanted)
         if "reading" in answer:
             when_reading()
             answer = self.hear()

@@ -2,7 +2,7 @@
 // Reads one JSON object a line, {page, script, url, transport, token, campaign}: opens the page, connects from there by that
 // transport alone and reads the campaign until it is finished. Answers one JSON object a line, {transport, messages, close, requests,
 // problems}, and before it {reading: true} when the page was told that a host is asked. `script` is put into
-// a page that does not have it.
+// a page that does not have it. With {page, url, say} instead: what the frame of the iframe transports answers when it is told that.
 
 const readline = require("readline");
 const { chromium } = require("playwright-core");
@@ -43,6 +43,25 @@ function converse({ url, transport, token, campaign }) {
   });
 }
 
+// Runs in the page: puts a frame into it, says one thing to it once it is ready and gives what it says back.
+function frame({ url, say }) {
+  return new Promise((resolve) => {
+    const frame = document.createElement("iframe");
+    const windowId = "w1";
+    frame.src = `${url}/iframe.html#${windowId}`;
+    addEventListener("message", (event) => {
+      const { type, data } = JSON.parse(event.data);
+      if (type === "s") {
+        frame.contentWindow.postMessage(JSON.stringify({ windowId, ...say }), new URL(url).origin);
+      } else {
+        resolve({ type, data });
+      }
+    });
+    document.body.appendChild(frame);
+    setTimeout(() => resolve({ type: "nothing" }), 10000);
+  });
+}
+
 async function answer(browser, wanted) {
   const page = await browser.newPage();
   const [requests, problems] = [[], []];
@@ -60,7 +79,7 @@ async function answer(browser, wanted) {
     if (wanted.script) {
       await page.addScriptTag({ path: wanted.script });
     }
-    const seen = await page.evaluate(converse, wanted);
+    const seen = await page.evaluate(wanted.say ? frame : converse, wanted);
     return { ...seen, requests, problems };
   } finally {
     await page.close();

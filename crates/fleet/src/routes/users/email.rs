@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 use store::fleet::{email_change, password_reset, user};
@@ -13,7 +14,7 @@ use crate::reply::Reply;
 use crate::request::{Name, Viewer};
 use crate::server::Fleet;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Confirmed {
     new_email: String,
 }
