@@ -106,7 +106,7 @@ class Runs:
         return self.browser.converse(page, self.url(), transport, self.admin.token, campaign, self.agent.work)
 
 
-@unittest.skipUnless(MODULES and CHROMIUM, "no Node or no Chromium on this machine")
+@unittest.skipUnless(MODULES and CHROMIUM, "no Node 20 or no Chromium on this machine")
 class WithTls(Runs, unittest.TestCase):
     def test_a_websocket_of_another_origins_page_is_refused(self):
         seen = self.converse(self.pages.page, "websocket")
@@ -143,6 +143,6 @@ class WithTls(Runs, unittest.TestCase):
         self.assertEqual(sorted(json.loads(done.stdout)), sorted(FROM_OWN_ORIGIN + IN_NO_BROWSER))
 
 
-@unittest.skipUnless(MODULES and CHROMIUM, "no Node or no Chromium on this machine")
+@unittest.skipUnless(MODULES and CHROMIUM, "no Node 20 or no Chromium on this machine")
 class WithoutTls(Runs, unittest.TestCase):
     tls = False

@@ -43,6 +43,8 @@ pub enum Kind {
     Number,
     Flag,
     OneOf(&'static [&'static str]),
+    /// It has to be there, and to be this.
+    Exactly(&'static str),
 }
 
 /// The parameters for the document.
@@ -72,14 +74,18 @@ pub fn described<P: Parameters>() -> Vec<Json> {
             Kind::Number => number(0),
             Kind::Flag => json!({"type": "boolean"}),
             Kind::OneOf(texts) => json!({"type": "string", "enum": texts}),
+            Kind::Exactly(text) => json!({"type": "string", "const": text}),
         };
         (*name, shape, *text)
     });
-    let all = paging.into_iter().chain(own);
-    all.map(
-        |(name, schema, text)| json!({"name": name, "in": "query", "description": text, "schema": schema}),
-    )
-    .collect()
+    let is_required = |name: &str| {
+        P::OWN.iter().any(|parameter| parameter.0 == name && matches!(parameter.1, Kind::Exactly(_)))
+    };
+    let described = |(name, schema, text)| {
+        let required = is_required(name);
+        json!({"name": name, "in": "query", "required": required, "description": text, "schema": schema})
+    };
+    paging.into_iter().chain(own).map(described).collect()
 }
 
 /// The query string of a route.

@@ -81,7 +81,7 @@ pub struct Reporting;
 impl Parameters for Reporting {
     const PAGING: Paging = Paging::Ordered(host::ORDER_KEYS);
     const OWN: &'static [Parameter] =
-        filters![Parameter("format", Kind::OneOf(&["csv"]), "Required: how the table is written.")];
+        filters![Parameter("format", Kind::Exactly("csv"), "How the table is written.")];
 }
 
 /// The filter of a query string.
