@@ -34,6 +34,8 @@ class Server:
         self.folder = pathlib.Path(self._folder.name)
         self.data = self.folder / "data"
         self.log_file = self.folder / "server.log"
+        # Where standard output goes when it is not to lie in the log.
+        self.output_file = None
         self.process = None
         self.address = None
         self.fleet_url = None
@@ -58,8 +60,9 @@ class Server:
         if "--cuckoo-listen" not in self.arguments:
             command += ["--cuckoo-listen", "off"]
         command += self.arguments
-        with open(self.log_file, "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with open(self.log_file, "wb") as log, open(self.output_file or os.devnull, "ab") as output:
+            stdout = output if self.output_file else log
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while self.address is None:
             if self.process.poll() is not None or time.monotonic() > deadline:

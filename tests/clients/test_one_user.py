@@ -49,6 +49,26 @@ class OneUser(unittest.TestCase):
             admin.ok("DELETE", f"users/{mia['id']}")
             self.assertEqual(status(client), ("UNKNOWN", f"User not found: {EMAIL.upper()}"))
 
+    def test_nobody_gets_what_an_earlier_user_of_the_name_kept(self):
+        save = "SELECT favorites_save(name='mine', specs=dict(A=dict()), type='CLIENT') AS Saved FROM scope()"
+        favorites = "SELECT name FROM favorites_list()"
+        with Server() as server:
+            admin = set_up(server)
+            for remove in (
+                lambda: server.command("user", "remove", "Fred"),
+                lambda: admin.ok("DELETE", f"users/{self.id_of(admin, 'Fred')}"),
+            ):
+                fred = server.client("Fred", "administrator")
+                self.assertEqual(fred.rows(favorites), [])
+                fred.rows(save)
+                self.assertEqual(fred.rows(favorites), [{"name": "mine"}])
+                remove()
+            self.assertEqual(server.client("Fred", "administrator").rows(favorites), [])
+
+    @staticmethod
+    def id_of(admin, email):
+        return next(user["id"] for user in admin.ok("GET", "users")["users"] if user["email"] == email)
+
     def test_who_was_made_for_grpc_is_a_user_of_fleet(self):
         with Server() as server:
             admin = set_up(server)

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::db::DbError;
 use store::fleet::Fault;
@@ -26,17 +27,20 @@ pub struct Error {
     pub retry_after: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// What clients get.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub struct Envelope<'a> {
     message: &'a str,
+    /// Of errors about roles alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<Reason<'a>>>,
 }
 
-#[derive(Serialize)]
-struct Reason<'a> {
+#[derive(Serialize, JsonSchema)]
+pub struct Reason<'a> {
     name: &'a str,
     reason: &'a str,
 }

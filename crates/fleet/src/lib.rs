@@ -7,6 +7,7 @@
 //! agent/     the osquery TLS endpoints      live/      live queries and their streams
 //! loadtest   simulated agents
 //! probes     health, version, numbers       openapi    the description of the API
+//! describe   what handlers take and give, for that description
 //! metrics    what is counted                throttle   how often passwords may be tried
 //! archive    carved files on disk
 //! forward/   where logs of agents are handed on to
@@ -20,6 +21,7 @@
 
 pub mod agent;
 mod archive;
+mod describe;
 mod error;
 pub mod forward;
 mod gate;

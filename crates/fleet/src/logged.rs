@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::fleet::Time;
 use store::result_log::Stored;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Logged<'a> {
     /// Its number in the log: never given twice, also after a restart.
     pub number: u64,

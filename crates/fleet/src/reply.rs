@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A good answer: indented JSON that ends with a newline (the Fleet reference, section 1.3).
@@ -15,7 +16,7 @@ impl<T: Serialize> IntoResponse for Reply<T> {
 }
 
 /// `{}`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Empty {}
 
 /// The answer of routes that give nothing back.

@@ -7,6 +7,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 use store::rights::{Action, Object};
 
+use crate::describe::{Described, Operation, Shapes};
 use crate::server::Fleet;
 
 /// Under which versions of the API a route is (the Fleet reference, section 1.1).
@@ -53,6 +54,8 @@ pub struct Route {
     /// One sentence.
     pub summary: &'static str,
     pub handler: MethodRouter<Arc<Fleet>>,
+    /// What the handler takes and gives.
+    pub describe: fn(&mut Shapes) -> Operation,
 }
 
 impl Route {
@@ -64,16 +67,17 @@ impl Route {
         handler: H,
     ) -> Self
     where
-        H: Handler<T, Arc<Fleet>>,
+        H: Handler<T, Arc<Fleet>> + Described<T>,
         T: 'static,
     {
         // Every method that is used here has a filter.
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let handler = on(filter, handler);
-        Self { method, path, aliases: &[], versions: Versions::All, access, summary, handler }
+        let describe = <H as Described<T>>::describe;
+        Self { method, path, aliases: &[], versions: Versions::All, access, summary, handler, describe }
     }
 
-    pub fn get<H: Handler<T, Arc<Fleet>>, T: 'static>(
+    pub fn get<H: Handler<T, Arc<Fleet>> + Described<T>, T: 'static>(
         path: &'static str,
         access: Access,
         summary: &'static str,
@@ -82,7 +86,7 @@ impl Route {
         Self::new(Method::GET, path, access, summary, handler)
     }
 
-    pub fn post<H: Handler<T, Arc<Fleet>>, T: 'static>(
+    pub fn post<H: Handler<T, Arc<Fleet>> + Described<T>, T: 'static>(
         path: &'static str,
         access: Access,
         summary: &'static str,
@@ -91,7 +95,7 @@ impl Route {
         Self::new(Method::POST, path, access, summary, handler)
     }
 
-    pub fn patch<H: Handler<T, Arc<Fleet>>, T: 'static>(
+    pub fn patch<H: Handler<T, Arc<Fleet>> + Described<T>, T: 'static>(
         path: &'static str,
         access: Access,
         summary: &'static str,
@@ -100,7 +104,7 @@ impl Route {
         Self::new(Method::PATCH, path, access, summary, handler)
     }
 
-    pub fn delete<H: Handler<T, Arc<Fleet>>, T: 'static>(
+    pub fn delete<H: Handler<T, Arc<Fleet>> + Described<T>, T: 'static>(
         path: &'static str,
         access: Access,
         summary: &'static str,

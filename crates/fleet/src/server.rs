@@ -7,6 +7,7 @@ use std::time::Duration;
 use serve::listener::Incoming;
 use store::db::Db;
 use store::fleet::{campaign, user};
+use store::profile::Profiles;
 use store::result_log::ResultLog;
 use tokio::sync::Semaphore;
 
@@ -41,6 +42,8 @@ pub struct Fleet {
     pub results: Arc<ResultLog>,
     pub forwarders: Forwarders,
     pub archives: Archives,
+    /// What users keep for themselves over gRPC.
+    profiles: Profiles,
     /// Searches among them that run at a time.
     pub searches: Semaphore,
     is_set_up: AtomicBool,
@@ -55,6 +58,7 @@ impl Fleet {
         let results = Arc::new(results);
         let forwarders =
             Forwarders::start(&settings.destinations, &settings.dir, &results).map_err(cannot_start)?;
+        let profiles = Profiles::in_data_dir(&settings.dir).map_err(cannot_start)?;
         let bodies = BodyMemory::new(settings.body_memory);
         Ok(Arc::new(Self {
             db,
@@ -68,6 +72,7 @@ impl Fleet {
             results,
             forwarders,
             archives: Archives::default(),
+            profiles,
             searches: Semaphore::new(SEARCHES),
             is_set_up: AtomicBool::new(false),
         }))
@@ -81,6 +86,20 @@ impl Fleet {
         let is_set_up = self.db.read(user::is_set_up).await?;
         self.is_set_up.store(is_set_up, Ordering::Relaxed);
         Ok(is_set_up)
+    }
+}
+
+impl Fleet {
+    /// What a user keeps goes with the user: to another name, or away. Call it when the database has it.
+    pub async fn user_was(self: &Arc<Self>, name: String, is_now: Option<String>) {
+        let fleet = self.clone();
+        let changed = tokio::task::spawn_blocking(move || match is_now {
+            Some(now) => fleet.profiles.rename(&name, &now),
+            None => fleet.profiles.remove(&name),
+        });
+        if let Ok(Err(error)) = changed.await {
+            tracing::error!(target: "fleet", %error, "what a user kept stays behind");
+        }
     }
 }
 

@@ -242,3 +242,27 @@ async fn authors_who_are_gone_and_costs_are_shown() {
         }]}])
     );
 }
+
+#[tokio::test]
+async fn what_is_named_as_another_route_is_deleted_by_its_name_all_the_same() {
+    let server = Server::start().await;
+    let admin = &server.admin;
+    for name in ["run", "delete", "run_by_names", "run_by_identifiers"] {
+        let made = admin.post("queries", json!({"name": name, "query": "select 1"})).await.ok();
+        assert_eq!(admin.delete(&format!("queries/{name}")).await.ok(), json!({}), "{name}");
+        assert_eq!(admin.get(&format!("queries/{}", made["query"]["id"])).await.status, 404);
+        let reason = admin.delete(&format!("queries/{name}")).await.refused(404);
+        assert_eq!(reason, format!("Query {name} was not found in the datastore"));
+    }
+    admin.post("labels", json!({"name": "summary", "query": "select 1"})).await.ok();
+    admin.delete("labels/summary").await.ok();
+    admin.post("packs", json!({"name": "schedule"})).await.ok();
+    admin.delete("packs/schedule").await.ok();
+    // The routes themselves are as they were, and so is who may call.
+    assert_eq!(admin.post("queries/delete", json!({"ids": []})).await.ok(), json!({"deleted": 0}));
+    admin.get("labels/summary").await.ok();
+    admin.post("queries", json!({"name": "run", "query": "select 1"})).await.ok();
+    let observer = server.user(Role::Observer).await;
+    assert_eq!(observer.delete("queries/run").await.status, 403);
+    assert_eq!(server.anonymous().delete("queries/run").await.status, 401);
+}

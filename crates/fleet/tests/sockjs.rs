@@ -54,7 +54,8 @@ async fn the_prefix_greets_and_informs() {
     assert_eq!((status, headers["access-control-allow-methods"].to_str().unwrap()), (204, "OPTIONS, GET"));
     assert!(headers["expires"].to_str().unwrap().ends_with(" GMT"));
     let (status, page, headers) = text(&user, Method::GET, &format!("{P}/iframe-1.6.1.html"), None).await;
-    assert!(status == 200 && page.contains("SockJS.bootstrap_iframe()") && headers.contains_key("etag"));
+    assert!(status == 200 && page.contains("SockJS hidden iframe") && headers.contains_key("etag"));
+    assert!(headers["expires"].to_str().unwrap().ends_with(" GMT"));
     for path in ["iframe.htm", "nothing", "000//xhr", "0.0/s/xhr", "000/s/none", "000/s/xhr/more"] {
         assert_eq!(text(&user, Method::GET, &format!("{P}/{path}"), None).await.0, 404, "{path}");
     }
@@ -171,4 +172,67 @@ async fn streams_begin_with_their_preludes() {
         page.contains("var c = parent.cb;") && page.ends_with("<script>\np(\"o\");\n</script>\r\n"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_as_published() {
+    let server = Server::start().await;
+    let user = server.anonymous();
+    let ask = |method: Method, path: &'static str| {
+        let user = user.clone();
+        async move { text(&user, method, &format!("{P}/{path}"), None).await }
+    };
+    for (method, path, allowed) in [
+        (Method::GET, "000/r/xhr", "OPTIONS, POST"),
+        (Method::PUT, "000/r/xhr_streaming", "OPTIONS, POST"),
+        (Method::GET, "000/r/xhr_send", "OPTIONS, POST"),
+        (Method::POST, "000/r/eventsource", "OPTIONS, GET"),
+        (Method::POST, "000/r/htmlfile", "OPTIONS, GET"),
+        (Method::POST, "000/r/websocket", "GET"),
+        (Method::POST, "info", "OPTIONS, GET"),
+        (Method::POST, "iframe.html", "GET"),
+    ] {
+        let (status, body, headers) = ask(method, path).await;
+        assert_eq!((status, body.as_str(), headers["allow"].to_str().unwrap()), (405, "", allowed), "{path}");
+    }
+    let (status, body, _) = ask(Method::GET, "000/r/websocket").await;
+    assert_eq!((status, body.trim_end()), (400, "Can \"Upgrade\" only to \"WebSocket\"."));
+    for path in ["000/nobody/jsonp_send", "000/nobody/xhr_send"] {
+        assert_eq!(ask(Method::POST, path).await.0, 404, "{path}");
+    }
+    for path in ["xhr", "xhr_send", "jsonp", "eventsource", "htmlfile"] {
+        let address = format!("http://{}{P}/000/r/{path}", server.address);
+        let asked = reqwest::Client::new()
+            .request(Method::OPTIONS, address)
+            .header("Origin", "https://pages.example.org")
+            .header("Access-Control-Request-Headers", "content-type, x-a");
+        let answer = asked.send().await.unwrap();
+        let of = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!((answer.status().as_u16(), of("cache-control")), (204, "public, max-age=31536000".into()));
+        assert_eq!(of("access-control-allow-origin"), "https://pages.example.org");
+        assert_eq!(of("access-control-allow-credentials"), "true");
+        assert_eq!(of("access-control-allow-headers"), "content-type, x-a");
+        assert!(of("access-control-allow-methods").starts_with("OPTIONS, "));
+        assert!(of("expires").ends_with(" GMT") && of("access-control-max-age") == "31536000");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_known_by_its_own_name_whatever_the_server_is_called() {
+    let server = Server::start().await;
+    let user = server.anonymous();
+    let poll = |path: &'static str| {
+        let user = user.clone();
+        async move { text(&user, Method::POST, &format!("{P}/{path}"), Some(json!(""))).await.1 }
+    };
+    assert_eq!(poll("000/same/xhr").await, "o\n");
+    let (status, _, headers) =
+        text(&user, Method::POST, &format!("{P}/999/same/xhr_send"), Some(json!(["no introduction"]))).await;
+    assert_eq!((status, headers["content-type"].to_str().unwrap()), (204, "text/plain; charset=UTF-8"));
+    // Whoever asks again is told again, under each name and by each transport.
+    for path in ["123/same/xhr", "000/same/xhr"] {
+        assert_eq!(poll(path).await, "c[1000,\"none\"]\n");
+    }
+    let stream = text(&user, Method::GET, &format!("{P}/000/same/eventsource"), None).await.1;
+    assert_eq!(stream, "\r\ndata: c[1000,\"none\"]\r\n\r\n");
 }

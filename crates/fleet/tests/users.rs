@@ -388,3 +388,30 @@ async fn administrators_of_a_team_change_nobody_who_has_rights_over_grpc() {
     chief.delete(&format!("users/{id}")).await.refused(403);
     server.admin.patch(&format!("users/{id}"), json!({"position": "x"})).await.ok();
 }
+
+#[tokio::test]
+async fn what_a_user_keeps_goes_with_the_user() {
+    let server = Server::start().await;
+    let profiles = store::profile::Profiles::in_data_dir(server.dir.path()).unwrap();
+    let keep = |name: &str| {
+        profiles.update(name, |profile| Ok(profile.options.insert("theme".into(), "dark".into()))).unwrap();
+    };
+    let has = |name: &str| !profiles.of(name).unwrap().options.is_empty();
+    let id = make(&server.admin, "ann", json!({"global_role": "observer"})).await;
+    let before = server.admin.get(&format!("users/{id}")).await.ok()["user"]["email"].clone();
+    let before = before.as_str().unwrap();
+    keep(before);
+    // A change that leaves the address alone leaves it, too.
+    server.admin.patch(&format!("users/{id}"), json!({"name": "Ann B."})).await.ok();
+    assert!(has(before));
+    server.admin.patch(&format!("users/{id}"), json!({"email": "other@example.org"})).await.ok();
+    assert!(has("other@example.org") && !has(before));
+    assert_eq!(server.admin.delete(&format!("users/{id}")).await.ok(), json!({}));
+    // Who gets the name next begins with nothing.
+    assert!(!has("other@example.org"));
+    // A deletion that is refused takes nothing.
+    let own = server.admin.get("me").await.ok()["user"].clone();
+    keep(own["email"].as_str().unwrap());
+    assert_ne!(server.admin.delete(&format!("users/{}", own["id"])).await.status, 200);
+    assert!(has(own["email"].as_str().unwrap()));
+}

@@ -101,7 +101,7 @@ impl DataDir {
 
     /// What users keep for themselves.
     pub fn profiles(&self) -> Result<Profiles> {
-        Profiles::open(self.root.join("profiles"))
+        Profiles::in_data_dir(&self.root)
     }
 
     /// The audit log.

@@ -1,6 +1,7 @@
 //! What users keep for themselves: options, favourites and messages.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,25 @@ impl Profiles {
         Ok(given)
     }
 
+    /// The profiles in a data directory.
+    pub fn in_data_dir(root: &Path) -> Result<Self> {
+        Self::open(root.join("profiles"))
+    }
+
+    /// Keeps what is of a user under another name, in the place of what an earlier user of that name left.
+    pub fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (old, new) = (self.path(from)?, self.path(to)?);
+        if old == new {
+            return Ok(());
+        }
+        let _changing = self.changing.lock();
+        let renamed = match fs::rename(&old, &new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return durable::remove(&new),
+            renamed => renamed.and_then(|()| durable::sync_dir(&self.dir)),
+        };
+        renamed.map_err(Error::io("rename", &old))
+    }
+
     /// Forgets a user.
     pub fn remove(&self, user: &str) -> Result<()> {
         let _changing = self.changing.lock();
@@ -127,6 +147,27 @@ mod tests {
         assert_eq!(profiles.of("mike").unwrap(), Profile::default());
         profiles.remove("Fred").unwrap();
         assert_eq!(profiles.of("fred").unwrap(), Profile::default());
+    }
+
+    #[test]
+    fn a_profile_follows_its_user_to_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let profiles = Profiles::in_data_dir(dir.path()).unwrap();
+        let set = |user: &str, key: &str| {
+            let key = key.to_owned();
+            profiles.update(user, |profile| Ok(profile.options.insert(key, true.into()))).unwrap();
+        };
+        let has = |user: &str, key: &str| profiles.of(user).unwrap().options.contains_key(key);
+        set("old@example.org", "hers");
+        set("new@example.org", "left behind");
+        profiles.rename("old@example.org", "New@example.org").unwrap();
+        assert!(has("new@example.org", "hers") && !has("new@example.org", "left behind"));
+        assert!(!has("old@example.org", "hers"));
+        profiles.rename("new@example.org", "NEW@example.org").unwrap();
+        assert!(has("new@example.org", "hers"));
+        // Who has kept nothing takes nothing over either.
+        profiles.rename("nobody@example.org", "new@example.org").unwrap();
+        assert_eq!(profiles.of("new@example.org").unwrap(), Profile::default());
     }
 
     #[test]

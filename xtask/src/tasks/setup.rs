@@ -19,6 +19,7 @@ Installs, when missing:
     and nginx (nginx-light), behind which the sandbox is tested
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
+  - a browser (chromium), if the machine has Node 20 or newer: the tests of streams drive it
 
 `up` and `test` call this themselves. Rust is not installed here: this task already needs it.
 Packages are installed with apt-get, through sudo for anyone but root; on another system the task names
@@ -30,6 +31,7 @@ what to install and stops.",
         database()?;
         machines()?;
         nats()?;
+        browser()?;
         eprintln!("set-up is complete");
         Ok(())
     },
@@ -183,6 +185,19 @@ pub fn node() -> Result<Option<PathBuf>> {
         .current_dir(&folder))?;
     fs::write(&stamp_file, stamp).map_err(say)?;
     Ok(Some(modules))
+}
+
+/// The browser that tests drive by way of Node, on a machine that has that.
+pub fn browser() -> Result<Option<&'static str>> {
+    const BROWSER: Need =
+        Need { what: "a browser", probe: ("chromium", &["--version"]), packages: &["chromium"] };
+    // What drives it asks for that.
+    let is_new = ("node", &["-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"]);
+    if node()?.is_none() || !works(is_new.0, is_new.1) {
+        return Ok(None);
+    }
+    provide(&BROWSER)?;
+    Ok(Some("/usr/bin/chromium"))
 }
 
 fn provide(need: &Need) -> Result {

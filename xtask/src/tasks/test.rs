@@ -41,6 +41,7 @@ pub fn all() -> Result {
     setup::database()?;
     setup::machines()?;
     setup::nats()?;
+    setup::browser()?;
     rust(&[])?;
     clients(&[])
 }
@@ -79,6 +80,9 @@ fn clients(words: &[String]) -> Result {
     call.env("HARRIER_GUEST_AGENT", agent);
     if let Some(modules) = setup::node()? {
         call.env("HARRIER_NODE_MODULES", modules);
+    }
+    if let Some(browser) = setup::browser()? {
+        call.env("HARRIER_CHROMIUM", browser);
     }
     run(&mut call)
 }

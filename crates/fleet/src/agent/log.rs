@@ -119,9 +119,12 @@ impl Intake {
         });
         appended.map_err(|error| error.to_string())?;
         wait.await.map_err(|_| "the log writer has stopped".to_owned())?.map_err(|error| {
-            let error = store::db::with_causes(&error);
-            tracing::error!(target: "agents", error, "log lines were not written");
-            format!("cannot write the log: {error}")
+            tracing::error!(target: "agents", error = store::db::with_causes(&error), "log lines were not written");
+            // Where on the server's disk is none of an agent's business.
+            match &error {
+                store::Error::Io { source, .. } => format!("cannot write the log: {}", source.kind()),
+                _ => "cannot write the log".to_owned(),
+            }
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::db::Tx;
 use store::fleet::campaign::{self, Selected, Target};
@@ -15,7 +16,7 @@ use crate::request::Viewer;
 use crate::server::Fleet;
 
 /// Which query a client wants to run.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Wanted {
     #[serde(default)]
     pub query: String,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A host that was asked and calls again without an answer is asked again after that long.
@@ -12,7 +13,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const MAX_ERROR: usize = 1024;
 
 /// How far a host is, as clients are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HostState {
     /// Online, and will get the query at its next call.
@@ -29,7 +30,7 @@ pub enum HostState {
 }
 
 /// How many hosts are how far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct States {
     pub sent: u64,
     pub running: u64,

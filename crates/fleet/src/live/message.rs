@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use store::fleet::Time;
@@ -117,7 +118,7 @@ pub fn delivery(campaign: u32, host: &Arc<Host>, result: LiveResult) -> Delivery
 }
 
 /// The numbers of a campaign as its creation answers them.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Metrics {
     pub total_hosts: u64,
@@ -128,7 +129,7 @@ pub struct Metrics {
 }
 
 /// How far one host is, as clients are told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HostProgress {
     pub host_id: u32,
     pub hostname: String,

@@ -1,24 +1,124 @@
 //! Query strings of lists (the Fleet reference, section 1.6).
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
 use http::StatusCode;
 use http::request::Parts;
-use store::fleet::ListOptions;
+use serde_json::{Value as Json, json};
+use store::fleet::{ListOptions, OrderKey};
 
 use crate::error::{Error, Result};
+
+/// What the query string of a route may hold.
+pub trait Parameters {
+    const PAGING: Paging;
+    /// Those of the route alone.
+    const OWN: &'static [Parameter];
+}
+
+/// How a route gives a part of a list.
+#[derive(Clone, Copy, Debug)]
+pub enum Paging {
+    /// Not at all.
+    None,
+    /// By `page` and `per_page`.
+    Pages,
+    /// By `per_page`, and `after` with what the page before gave.
+    Cursor,
+    /// By pages, ordered by one of these keys.
+    Ordered(&'static [OrderKey]),
+}
+
+/// A parameter: its name, what it can be, and one sentence.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter(pub &'static str, pub Kind, pub &'static str);
+
+/// What a parameter can be.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Text,
+    Number,
+    Flag,
+    OneOf(&'static [&'static str]),
+    /// It has to be there, and to be this.
+    Exactly(&'static str),
+}
+
+/// The parameters for the document.
+pub fn described<P: Parameters>() -> Vec<Json> {
+    let number = |least: u32| json!({"type": "integer", "minimum": least, "maximum": u32::MAX});
+    let page = ("page", number(0), "Which page, from 0 on.");
+    let per_page = ("per_page", number(1), "How many on a page.");
+    let after = |text| ("after", json!({"type": "string"}), text);
+    let paging = match P::PAGING {
+        Paging::None => vec![],
+        Paging::Pages => vec![page, per_page],
+        Paging::Cursor => vec![per_page, after("Where to go on: what the page before gave.")],
+        Paging::Ordered(keys) => {
+            let keys: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
+            vec![
+                page,
+                per_page,
+                ("order_key", json!({"type": "string", "enum": keys}), "What to order by."),
+                ("order_direction", json!({"type": "string", "enum": ["asc", "desc"]}), "Needs order_key."),
+                after("With order_key: only what comes after this value."),
+            ]
+        }
+    };
+    let own = P::OWN.iter().map(|Parameter(name, kind, text)| {
+        let shape = match kind {
+            Kind::Text => json!({"type": "string"}),
+            Kind::Number => number(0),
+            Kind::Flag => json!({"type": "boolean"}),
+            Kind::OneOf(texts) => json!({"type": "string", "enum": texts}),
+            Kind::Exactly(text) => json!({"type": "string", "const": text}),
+        };
+        (*name, shape, *text)
+    });
+    let is_required = |name: &str| {
+        P::OWN.iter().any(|parameter| parameter.0 == name && matches!(parameter.1, Kind::Exactly(_)))
+    };
+    let described = |(name, schema, text)| {
+        let required = is_required(name);
+        json!({"name": name, "in": "query", "required": required, "description": text, "schema": schema})
+    };
+    paging.into_iter().chain(own).map(described).collect()
+}
+
+/// The query string of a route.
+#[derive(Debug)]
+pub struct Asked<P>(pub ListQuery, PhantomData<P>);
+
+impl<P> Deref for Asked<P> {
+    type Target = ListQuery;
+
+    fn deref(&self) -> &ListQuery {
+        &self.0
+    }
+}
 
 /// The query string: the options that all lists have, and everything by name.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
     pub options: ListOptions,
     values: HashMap<String, String>,
+    declared: &'static [Parameter],
 }
 
 impl ListQuery {
     /// A parameter that is there and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
+        debug_assert!(
+            self.declared.iter().any(|parameter| parameter.0 == name),
+            "{name} is not among the parameters of its route"
+        );
+        self.value(name)
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
@@ -37,9 +137,9 @@ impl ListQuery {
         self.get(name).map(parse).transpose().map(Option::unwrap_or_default)
     }
 
-    fn parse(query: &str) -> Result<Self> {
+    fn parse(query: &str, declared: &'static [Parameter]) -> Result<Self> {
         let values: HashMap<String, String> = pairs(query).collect();
-        let mut list = Self { options: ListOptions::default(), values };
+        let mut list = Self { options: ListOptions::default(), values, declared };
         list.options = options(&list)?;
         Ok(list)
     }
@@ -59,7 +159,7 @@ pub fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
 
 fn options(list: &ListQuery) -> Result<ListOptions> {
     let refuse = |text: String| Error::plain(StatusCode::BAD_REQUEST, text);
-    let number = |name: &str| match list.get(name) {
+    let number = |name: &str| match list.value(name) {
         None => Ok(None),
         Some(text) => text.parse::<i64>().map(Some).map_err(|_| refuse(format!("non-int {name} value"))),
     };
@@ -74,24 +174,24 @@ fn options(list: &ListQuery) -> Result<ListOptions> {
         ),
         None => None,
     };
-    let order_key = list.get("order_key").map(|key| {
+    let order_key = list.value("order_key").map(|key| {
         key.chars().filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c)).collect::<String>()
     });
-    let descending = match (list.get("order_direction"), &order_key) {
+    let descending = match (list.value("order_direction"), &order_key) {
         (None, _) => false,
         (Some(_), None) => return Err(refuse("order_key must be specified with order_direction".into())),
         (Some("asc"), _) => false,
         (Some("desc"), _) => true,
         (Some(other), _) => return Err(refuse(format!("unknown order_direction: {other}"))),
     };
-    let query = list.get("query").unwrap_or_default().to_owned();
+    let query = list.value("query").unwrap_or_default().to_owned();
     Ok(ListOptions {
         page,
         per_page,
         order_key,
         descending,
         query,
-        after: list.get("after").map(String::from),
+        after: list.value("after").map(String::from),
     })
 }
 
@@ -104,11 +204,12 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for ListQuery {
+impl<S: Sync, P: Parameters> FromRequestParts<S> for Asked<P> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        Self::parse(parts.uri.query().unwrap_or_default())
+        let query = ListQuery::parse(parts.uri.query().unwrap_or_default(), P::OWN)?;
+        Ok(Self(query, PhantomData))
     }
 }
 
@@ -118,9 +219,11 @@ mod tests {
 
     #[test]
     fn options_are_read_and_errors_have_the_published_texts() {
-        let list =
-            ListQuery::parse("page=2&per_page=50&order_key=host%24name&order_direction=desc&query=a+b%25")
-                .unwrap();
+        let list = ListQuery::parse(
+            "page=2&per_page=50&order_key=host%24name&order_direction=desc&query=a+b%25",
+            &[],
+        )
+        .unwrap();
         assert_eq!((list.options.page, list.options.per_page, list.options.descending), (2, Some(50), true));
         assert_eq!((list.options.order_key.as_deref(), &*list.options.query), (Some("hostname"), "a b%"));
         for (query, text) in [
@@ -131,7 +234,7 @@ mod tests {
             ("order_direction=asc", "order_key must be specified with order_direction"),
             ("order_key=id&order_direction=up", "unknown order_direction: up"),
         ] {
-            let error = ListQuery::parse(query).unwrap_err();
+            let error = ListQuery::parse(query, &[]).unwrap_err();
             assert_eq!((error.status.as_u16(), &*error.message), (400, text), "{query}");
         }
     }

@@ -46,7 +46,14 @@ impl Name {
     }
 }
 
+/// The parameters of a path that the router knows by its very words.
+#[derive(Clone, Debug)]
+pub struct Given(pub Vec<String>);
+
 async fn values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<String>> {
+    if let Some(Given(values)) = parts.extensions.get() {
+        return Ok(values.clone());
+    }
     let raw = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unknown())?;
     Ok(raw.iter().map(|(_, value)| value.to_owned()).collect())
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::activity::{self, Activity};
 use store::rights::{Action, Object};
 
 use crate::error::Result;
 use crate::reply::Reply;
-use crate::request::ListQuery;
+use crate::request::{Asked, Paging, Parameter, Parameters};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -20,12 +21,20 @@ fn routes() -> Vec<Route> {
     vec![Route::get("activities", access, "What users did, oldest first.", list)]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     activities: Vec<Activity>,
 }
 
-async fn list(State(fleet): State<Arc<Fleet>>, query: ListQuery) -> Result<Reply<Shown>> {
+/// What lists of activities take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(activity::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[];
+}
+
+async fn list(State(fleet): State<Arc<Fleet>>, query: Asked<Listing>) -> Result<Reply<Shown>> {
     let activities = fleet.db.read(move |tx| activity::list(tx, &query.options)).await?;
     Ok(Reply(Shown { activities }))
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::rights::{Action, Object};
 
 use crate::error::{Error, Result};
 use crate::live::{self, HostProgress, HostState, States};
 use crate::reply::Reply;
-use crate::request::{Id, ListQuery, Viewer};
+use crate::request::{Asked, Id, Kind, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -23,7 +24,7 @@ fn routes() -> Vec<Route> {
     vec![Route::get("campaigns/{id}/hosts", run, "How far each host of a live query is.", hosts)]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     campaign_id: u32,
     /// `running` or `finished`.
@@ -33,12 +34,24 @@ struct Shown {
     hosts: Vec<HostProgress>,
 }
 
+/// What lists of hosts of a live query take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Pages;
+    const OWN: &'static [Parameter] = &[Parameter(
+        "state",
+        Kind::OneOf(&["sent", "running", "answered", "failed", "offline", "timed_out"]),
+        "Only hosts that are as far as this.",
+    )];
+}
+
 /// Those who began a live query and administrators see it, while it runs and for a while after.
 async fn hosts(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
     Id(id): Id,
-    query: ListQuery,
+    query: Asked<Listing>,
 ) -> Result<Reply<Shown>> {
     let wanted = query.get("state").map(state).transpose()?;
     let campaign = fleet.live.recall(id).ok_or_else(|| Error::not_found("Campaign", id))?;

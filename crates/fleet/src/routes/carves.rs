@@ -8,16 +8,19 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 use store::fleet::carve::{self, Carve};
 use store::rights::{Action, Object};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
 use crate::archive;
+use crate::describe::{Form, Shapes, Written};
 use crate::error::{Error, Result};
-use crate::reply::{Reply, json};
-use crate::request::{Id, Ids, ListQuery, parse_bool};
+use crate::reply::{self, Reply};
+use crate::request::{Asked, Id, Ids, Kind, Paging, Parameter, Parameters, parse_bool};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -33,17 +36,25 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Carves {
     carves: Vec<Carve>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     carve: Carve,
 }
 
-async fn list(State(fleet): State<Arc<Fleet>>, query: ListQuery) -> Result<Reply<Carves>> {
+/// What lists of carves take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(carve::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[Parameter("expired", Kind::Flag, "Show expired carves, too.")];
+}
+
+async fn list(State(fleet): State<Arc<Fleet>>, query: Asked<Listing>) -> Result<Reply<Carves>> {
     let expired_too = match query.get("expired") {
         None => false,
         Some(text) => parse_bool(text)
@@ -58,7 +69,20 @@ async fn show(State(fleet): State<Arc<Fleet>>, Id(id): Id) -> Result<Reply<One>>
     Ok(Reply(One { carve }))
 }
 
-async fn block(State(fleet): State<Arc<Fleet>>, Ids(id, block): Ids) -> Result<Response> {
+/// A block, as base64.
+struct Block;
+
+impl Form for Block {
+    fn shape(_: &mut Shapes) -> Json {
+        json!({
+            "type": "object",
+            "properties": {"data": {"type": "string", "contentEncoding": "base64"}},
+            "required": ["data"],
+        })
+    }
+}
+
+async fn block(State(fleet): State<Arc<Fleet>>, Ids(id, block): Ids) -> Result<Written<Block>> {
     let carve = fleet.db.read(move |tx| carve::by_id(tx, id)).await?;
     if carve.expired {
         return Err(Error::plain(StatusCode::GONE, "cannot get block for expired carve"));
@@ -78,7 +102,7 @@ async fn block(State(fleet): State<Arc<Fleet>>, Ids(id, block): Ids) -> Result<R
     text.push_str("{\n  \"data\": \"");
     BASE64_STANDARD.encode_string(bytes, &mut text);
     text.push_str("\"\n}\n");
-    Ok(json(StatusCode::OK, text))
+    Ok(reply::json(StatusCode::OK, text).into())
 }
 
 /// What is read of the file at a time.
@@ -88,7 +112,23 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The longest name that is suggested for the file, without its end.
 const MAX_NAME: usize = 100;
 
-async fn download(State(fleet): State<Arc<Fleet>>, Id(id): Id, headers: HeaderMap) -> Result<Response> {
+/// An archive, or a part of it.
+struct Archive;
+
+impl Form for Archive {
+    const STATUSES: &'static [u16] = &[200, 206];
+    const KINDS: &'static [&'static str] = &["application/x-tar", "application/zstd"];
+
+    fn shape(_: &mut Shapes) -> Json {
+        json!({"type": "string", "format": "binary"})
+    }
+}
+
+async fn download(
+    State(fleet): State<Arc<Fleet>>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Written<Archive>> {
     let carve = fleet.db.read(move |tx| carve::by_id(tx, id)).await?;
     if carve.expired {
         return Err(Error::plain(StatusCode::GONE, "cannot download expired carve"));
@@ -100,7 +140,7 @@ async fn download(State(fleet): State<Arc<Fleet>>, Id(id): Id, headers: HeaderMa
             format!("carve {id} has {have} of {all} blocks yet"),
         ));
     }
-    open(&fleet, &carve, &headers).await.map_err(|error| {
+    open(&fleet, &carve, &headers).await.map(Written::from).map_err(|error| {
         tracing::error!(target: "fleet", carve = id, %error, "a stored archive cannot be read");
         Error::plain(StatusCode::INTERNAL_SERVER_ERROR, "the archive cannot be read, see the server's log")
     })

@@ -14,10 +14,11 @@ use serde_json::Value as Json;
 use store::fleet::app_config;
 use store::rights::{Action, Object, Of};
 
+use self::shape::Settings;
 use crate::error::{Error, Result};
 use crate::mail::{Mail, Mailer};
 use crate::reply::Reply;
-use crate::request::{Body, ListQuery, Viewer};
+use crate::request::{Asked, Body, Kind, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -38,20 +39,28 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-async fn get(State(fleet): State<Arc<Fleet>>, viewer: Viewer) -> Result<Reply<Json>> {
+async fn get(State(fleet): State<Arc<Fleet>>, viewer: Viewer) -> Result<Reply<Settings>> {
     let config = fleet.db.read(app_config::get).await?;
     let mut shown = show::shown(config, viewer.is_admin());
     show::add_fixed(&mut shown, &fleet.settings);
-    Ok(Reply(shown))
+    Ok(Reply(Settings(shown)))
+}
+
+/// What changes of settings take besides.
+struct Patching;
+
+impl Parameters for Patching {
+    const PAGING: Paging = Paging::None;
+    const OWN: &'static [Parameter] = &[Parameter("dry_run", Kind::Flag, "Check and show, store nothing.")];
 }
 
 /// `?dry_run=true` checks and shows, and stores nothing.
 async fn patch(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
-    query: ListQuery,
-    Body(mut patch): Body<Json>,
-) -> Result<Reply<Json>> {
+    query: Asked<Patching>,
+    Body(Settings(mut patch)): Body<Settings>,
+) -> Result<Reply<Settings>> {
     let dry_run = query.flag("dry_run")?;
     shape::check(&mut patch)?;
     let before = fleet.db.read(app_config::get).await?;
@@ -75,7 +84,7 @@ async fn patch(
     show::add_fixed(&mut shown, &fleet.settings);
     shown["update_interval"] = Json::Null;
     shown["vulnerabilities"] = Json::Null;
-    Ok(Reply(shown))
+    Ok(Reply(Settings(shown)))
 }
 
 /// The settings with the change laid over them, checked.

@@ -1,5 +1,6 @@
 //! Hosts (the Fleet reference, section 4).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::Time;
 use store::fleet::host::{Host, Moment, Status};
@@ -49,7 +50,7 @@ fn routes() -> Vec<Route> {
 }
 
 /// A host, and what follows from it now.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Shown {
     #[serde(flatten)]
     pub host: Host,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use store::db::Tx;
@@ -15,7 +16,7 @@ use super::users::{GivenTeam, limited, roles_of};
 use crate::error::{Error, Result};
 use crate::mail::{Mail, Mailer};
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, ListQuery, Name, Viewer};
+use crate::request::{Asked, Body, Id, Name, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -34,7 +35,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Given {
     email: Option<String>,
@@ -45,7 +46,7 @@ struct Given {
     teams: Option<Vec<GivenTeam>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     invite: Invite,
     /// Only when no mail could bring it to the one who is invited.
@@ -53,12 +54,20 @@ struct One {
     token: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many {
     invites: Vec<Invite>,
 }
 
-async fn list(State(fleet): State<Arc<Fleet>>, query: ListQuery) -> Result<Reply<Many>> {
+/// What lists of invitations take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(invite::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[];
+}
+
+async fn list(State(fleet): State<Arc<Fleet>>, query: Asked<Listing>) -> Result<Reply<Many>> {
     let invites = fleet.db.read(move |tx| invite::list(tx, &query.options)).await?;
     Ok(Reply(Many { invites }))
 }

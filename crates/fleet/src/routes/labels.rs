@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::db::Tx;
 use store::fleet::label::{self, Label, LabelSpec, LabelType, NewLabel};
@@ -12,7 +13,7 @@ use store::rights::{Action, Object};
 use super::specs::{GivenSpecs, Specs};
 use crate::error::{Error, Result};
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, ListQuery, Name, Viewer};
+use crate::request::{Asked, Body, Id, Name, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -36,7 +37,7 @@ fn routes() -> Vec<Route> {
 }
 
 /// A label, and what clients show of it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Shown {
     #[serde(flatten)]
     label: Label,
@@ -52,17 +53,17 @@ impl From<Label> for Shown {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     label: Shown,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many<T> {
     labels: Vec<T>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Summary {
     id: u32,
     name: String,
@@ -70,10 +71,18 @@ struct Summary {
     label_type: LabelType,
 }
 
+/// What lists of labels take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(label::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[];
+}
+
 async fn list(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
-    query: ListQuery,
+    query: Asked<Listing>,
 ) -> Result<Reply<Many<Shown>>> {
     let visible = viewer.subject.visible_hosts();
     let labels = fleet.db.read(move |tx| label::list(tx, &query.options, &visible)).await?;
@@ -96,7 +105,7 @@ async fn show(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Re
     Ok(Reply(One { label: label.into() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     name: Option<String>,
     description: Option<String>,

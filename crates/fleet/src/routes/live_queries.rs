@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::fleet::Time;
 use store::fleet::campaign::Selected;
@@ -29,12 +30,12 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Begun {
     campaign: Shown,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     created_at: Time,
     updated_at: Time,
@@ -46,7 +47,7 @@ struct Shown {
     user_id: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct ById {
     #[serde(flatten)]
     wanted: Wanted,
@@ -54,14 +55,14 @@ struct ById {
     selected: Ids,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 struct Ids {
     hosts: Option<Vec<u32>>,
     labels: Option<Vec<u32>>,
     teams: Option<Vec<u32>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct ByName {
     #[serde(flatten)]
     wanted: Wanted,
@@ -69,7 +70,7 @@ struct ByName {
     selected: Names,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 struct Names {
     hosts: Option<Vec<String>>,
     labels: Option<Vec<String>>,
@@ -113,7 +114,7 @@ async fn run(fleet: &Arc<Fleet>, viewer: &Viewer, wanted: Wanted, asked: Asked) 
     Ok(Reply(Begun { campaign: shown }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct AndWait {
     #[serde(default)]
     query_ids: Vec<u32>,
@@ -121,19 +122,19 @@ struct AndWait {
     host_ids: Vec<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Waited {
     summary: Summary,
     live_query_results: Option<Vec<OfQuery>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Summary {
     targeted_host_count: usize,
     responded_host_count: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OfQuery {
     query_id: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,7 +145,7 @@ struct OfQuery {
     unanswered: Vec<HostProgress>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OfHost {
     host_id: u32,
     rows: Vec<Row>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::db::Tx;
@@ -13,7 +14,7 @@ use store::rights::{Action, Object};
 use super::specs::{GivenSpecs, Specs};
 use crate::error::Result;
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, ListQuery, Name, Viewer};
+use crate::request::{Asked, Body, Id, Name, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -36,22 +37,22 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     pack: Pack,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many {
     packs: Vec<Pack>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Queries {
     scheduled: Vec<Scheduled>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     name: Option<String>,
     description: Option<String>,
@@ -77,7 +78,15 @@ impl Given {
     }
 }
 
-async fn list(State(fleet): State<Arc<Fleet>>, asked: ListQuery) -> Result<Reply<Many>> {
+/// What lists of packs take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(pack::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[];
+}
+
+async fn list(State(fleet): State<Arc<Fleet>>, asked: Asked<Listing>) -> Result<Reply<Many>> {
     let packs = fleet.db.read(move |tx| pack::list(tx, &asked.options)).await?;
     Ok(Reply(Many { packs }))
 }
@@ -144,7 +153,11 @@ async fn delete_by_id(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): I
     Ok(DONE)
 }
 
-async fn queries(State(fleet): State<Arc<Fleet>>, Id(id): Id, asked: ListQuery) -> Result<Reply<Queries>> {
+async fn queries(
+    State(fleet): State<Arc<Fleet>>,
+    Id(id): Id,
+    asked: Asked<super::schedules::Listing>,
+) -> Result<Reply<Queries>> {
     let scheduled = fleet.db.read(move |tx| -> Result<_> {
         pack::head(tx, id)?;
         Ok(scheduled::list(tx, Some(id), &asked.options)?)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::db::Tx;
@@ -61,29 +62,29 @@ fn of_teams() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     policy: Policy,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<Policy>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct GivenIds {
     ids: Option<BTreeSet<u32>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Deleted {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     deleted: BTreeSet<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     /// A saved query to take name, text and description from, as old clients do.
     query_id: Option<u32>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::db::Tx;
@@ -14,7 +15,7 @@ use store::rights::{Action, Object, Of};
 use super::specs::{GivenSpecs, Specs};
 use crate::error::Result;
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, ListQuery, Name, Viewer};
+use crate::request::{Asked, Body, Id, Kind, Name, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -38,17 +39,17 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     query: Query,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many {
     queries: Vec<Query>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     name: Option<String>,
     description: Option<String>,
@@ -56,12 +57,12 @@ struct Given {
     observer_can_run: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Ids {
     ids: Option<BTreeSet<u32>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Deleted {
     deleted: usize,
 }
@@ -84,7 +85,15 @@ fn require_write(viewer: &Viewer, query: &Owned) -> Result<()> {
     viewer.require(Action::Write, Object::Query, Of::Owner(query.author_id))
 }
 
-async fn list(State(fleet): State<Arc<Fleet>>, viewer: Viewer, asked: ListQuery) -> Result<Reply<Many>> {
+/// What lists of queries take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(query::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[Parameter("query", Kind::Text, "Part of the name.")];
+}
+
+async fn list(State(fleet): State<Arc<Fleet>>, viewer: Viewer, asked: Asked<Listing>) -> Result<Reply<Many>> {
     let only_for_observers = viewer.subject.only_observes();
     let queries = fleet.db.read(move |tx| query::list(tx, &asked.options, only_for_observers)).await?;
     Ok(Reply(Many { queries }))

@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::event::{Found, Most};
 use store::fleet::{Visible, host, query};
@@ -24,10 +25,11 @@ use store::result_log::{Choice, Log};
 use store::rights::{Action, Object};
 
 use super::hosts::readable;
+use crate::describe::{JsonOf, Written};
 use crate::error::{Error, Result};
 use crate::logged::Logged;
 use crate::reply::Reply;
-use crate::request::{Id, ListQuery, Viewer};
+use crate::request::{Asked, Id, Kind, ListQuery, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -60,7 +62,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Meta {
     has_next_results: bool,
     /// What to give as `after` for the next page.
@@ -75,46 +77,66 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Results<'a> {
     results: &'a [Logged<'a>],
     meta: Meta,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StatusLogs<'a> {
     status_logs: &'a [Logged<'a>],
     meta: Meta,
+}
+
+const SINCE: Parameter = Parameter("since", Kind::Text, "RFC 3339 or seconds since 1970: not before.");
+const UNTIL: Parameter = Parameter("until", Kind::Text, "The same: before, not at.");
+
+/// What pages of one query's lines take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Cursor;
+    const OWN: &'static [Parameter] = &[SINCE, UNTIL];
+}
+
+/// The same of all queries.
+struct OfAny;
+
+impl Parameters for OfAny {
+    const PAGING: Paging = Paging::Cursor;
+    const OWN: &'static [Parameter] =
+        &[SINCE, UNTIL, Parameter("query", Kind::Text, "The name of a query, with or without its pack.")];
 }
 
 async fn of_host(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
     Id(id): Id,
-    asked: ListQuery,
-) -> Result<Response> {
+    asked: Asked<OfAny>,
+) -> Result<Written<JsonOf<Results<'static>>>> {
     fleet.db.read(move |tx| readable(tx, &viewer, id)).await?;
     let names = asked.get("query").map(String::from).into_iter().collect();
     let choice = Choice { host: Some(id), names, ..Choice::default() };
-    page(&fleet, Log::Result, choice, &asked).await
+    Ok(page(&fleet, Log::Result, choice, &asked).await?.into())
 }
 
 async fn status_of_host(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
     Id(id): Id,
-    asked: ListQuery,
-) -> Result<Response> {
+    asked: Asked<Listing>,
+) -> Result<Written<JsonOf<StatusLogs<'static>>>> {
     fleet.db.read(move |tx| readable(tx, &viewer, id)).await?;
-    page(&fleet, Log::Status, Choice { host: Some(id), ..Choice::default() }, &asked).await
+    Ok(page(&fleet, Log::Status, Choice { host: Some(id), ..Choice::default() }, &asked).await?.into())
 }
 
 async fn of_query(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
     Id(id): Id,
-    asked: ListQuery,
-) -> Result<Response> {
+    asked: Asked<Listing>,
+) -> Result<Written<JsonOf<Results<'static>>>> {
     let read = fleet.db.read(move |tx| -> Result<_> {
         let names = query::logged_names(tx, id)?;
         let hosts: Option<HashSet<u32>> = match viewer.subject.visible_hosts() {
@@ -124,7 +146,7 @@ async fn of_query(
         Ok((names, hosts))
     });
     let (names, among) = read.await?;
-    page(&fleet, Log::Result, Choice { names, among, ..Choice::default() }, &asked).await
+    Ok(page(&fleet, Log::Result, Choice { names, among, ..Choice::default() }, &asked).await?.into())
 }
 
 async fn page(fleet: &Fleet, log: Log, mut choice: Choice, asked: &ListQuery) -> Result<Response> {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::db::Tx;
 use store::fleet::pack::{self, NewScheduled, PackHead, Scheduled, ScheduledPatch, System, scheduled};
@@ -14,7 +15,7 @@ use store::rights::{Action, Object, Of};
 
 use crate::error::{Error, Result};
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, Ids, ListQuery, Viewer};
+use crate::request::{Asked, Body, Id, Ids, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route, Versions};
 use crate::server::Fleet;
 
@@ -75,22 +76,22 @@ fn of_teams() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     scheduled: Scheduled,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many {
     scheduled: Vec<Scheduled>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Global {
     global_schedule: Vec<Scheduled>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     /// Of packs alone.
     pack_id: Option<u32>,
@@ -197,6 +198,14 @@ async fn pack_remove(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id
     Ok(DONE)
 }
 
+/// What lists of scheduled queries take.
+pub struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(scheduled::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[];
+}
+
 /// 404 unless the query is in this schedule.
 fn check_in(tx: &mut Tx<'_>, system: System, id: u32) -> Result<()> {
     let pack_id = scheduled::by_id(tx, id)?.pack_id;
@@ -206,7 +215,7 @@ fn check_in(tx: &mut Tx<'_>, system: System, id: u32) -> Result<()> {
     }
 }
 
-async fn global_list(State(fleet): State<Arc<Fleet>>, asked: ListQuery) -> Result<Reply<Global>> {
+async fn global_list(State(fleet): State<Arc<Fleet>>, asked: Asked<Listing>) -> Result<Reply<Global>> {
     let all = fleet.db.read(move |tx| -> Result<_> {
         let pack = pack::system_if_used(tx, System::Global)?;
         Ok(scheduled::list(tx, pack, &asked.options)?)
@@ -255,7 +264,7 @@ async fn team_list(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
     Id(team): Id,
-    asked: ListQuery,
+    asked: Asked<Listing>,
 ) -> Result<Reply<Many>> {
     let all = fleet.db.read(move |tx| -> Result<_> {
         check_team(tx, &viewer, Action::Read, team)?;

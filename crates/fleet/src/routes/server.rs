@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -22,7 +23,7 @@ fn routes() -> Vec<Route> {
 }
 
 /// What runs.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Version {
     version: &'static str,
     branch: &'static str,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::fleet::session::{self, Session};
 use store::fleet::user::{self, User};
@@ -31,7 +32,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Login {
     #[serde(default)]
     email: String,
@@ -40,21 +41,21 @@ struct Login {
 }
 
 /// A team as those who log in see it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct TeamSummary {
     id: u32,
     name: String,
     description: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LoggedIn {
     user: User,
     available_teams: Vec<TeamSummary>,
     token: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Me {
     user: User,
     available_teams: Vec<TeamSummary>,
@@ -121,7 +122,7 @@ async fn end(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Res
     Ok(DONE)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Sessions {
     sessions: Vec<Session>,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::fleet::user::{self, NewUser, User};
@@ -23,7 +24,7 @@ fn routes() -> Vec<Route> {
     vec![Route::post("setup", access, "Make the first user and the first settings.", set_up)]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     admin: Option<Admin>,
     #[serde(default)]
@@ -32,7 +33,7 @@ struct Given {
     server_url: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Admin {
     #[serde(default)]
     name: String,
@@ -46,7 +47,7 @@ struct Admin {
     position: String,
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 struct OrgInfo {
     #[serde(default)]
     org_name: String,
@@ -54,7 +55,7 @@ struct OrgInfo {
     org_logo_url: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Done {
     admin: User,
     org_info: OrgInfo,

@@ -1,5 +1,6 @@
 //! What all routes of specs share: `{"specs": …}` in both directions.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -8,13 +9,13 @@ use crate::error::{Error, Result};
 const MAX_SPECS: usize = 10_000;
 
 /// One spec or all of them, to clients.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Specs<T> {
     pub specs: T,
 }
 
 /// Specs to apply. None at all is fine.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct GivenSpecs<T> {
     specs: Option<Vec<T>>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::app_config;
 
@@ -22,12 +23,12 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Answer {
     settings: Settings,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Settings {
     idp_name: String,
     idp_image_url: String,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::db::Tx;
 use store::fleet::campaign::{self, Selected};
@@ -29,7 +30,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Search {
     #[serde(default)]
     query: Option<String>,
@@ -39,7 +40,7 @@ struct Search {
     selected: Option<Given>,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 struct Given {
     hosts: Option<Vec<u32>>,
     labels: Option<Vec<u32>>,
@@ -56,7 +57,7 @@ impl Given {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct SearchHosts {
     #[serde(default)]
     query: Option<String>,
@@ -66,14 +67,14 @@ struct SearchHosts {
     excluded_host_ids: Option<Vec<u32>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Found {
     targets: Targets,
     #[serde(flatten)]
     counts: Counts,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Targets {
     hosts: Vec<Shown>,
     labels: Vec<LabelTarget>,
@@ -81,7 +82,7 @@ struct Targets {
 }
 
 /// About what is selected, not about what was found.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Counts {
     targets_count: u64,
     targets_online: u64,
@@ -140,7 +141,7 @@ async fn search(
     Ok(Reply(read.await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Count {
     #[serde(default)]
     selected: Option<Given>,
@@ -162,13 +163,13 @@ async fn count(
 }
 
 /// Older clients read `targets`, newer ones `hosts`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FoundHosts {
     targets: OnlyHosts,
     hosts: Vec<serde_json::Value>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OnlyHosts {
     hosts: Vec<serde_json::Value>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::db::Tx;
 use store::fleet::{Fault, team, translate, user};
@@ -25,20 +26,20 @@ fn routes() -> Vec<Route> {
     vec![Route::post("translate", access, "Numbers of users, labels, teams and hosts by their names.", all)]
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct List {
     #[serde(default)]
     list: Vec<Item>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Item {
     #[serde(rename = "type")]
     kind: String,
     payload: Payload,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Payload {
     identifier: String,
     #[serde(default)]

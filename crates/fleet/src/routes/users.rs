@@ -9,6 +9,7 @@ mod payload;
 mod roles;
 mod spec;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::user::User;
 use store::rights::{Action, Object};
@@ -61,7 +62,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct One {
     user: User,
 }

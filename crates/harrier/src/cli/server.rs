@@ -287,15 +287,22 @@ fn announce(
     }
     config::write_private(&run.join("listen.json"), listen.to_string().as_bytes())?;
     let config = loaded.path.display();
-    println!("Configuration:  {config}");
-    println!("Data directory: {}", dir.path().display());
-    println!("gRPC API:       {api}");
+    let mut text = format!(
+        "Configuration:  {config}\nData directory: {}\ngRPC API:       {api}\n",
+        dir.path().display()
+    );
     if let Some(fleet) = fleet {
-        println!("Fleet:          {}", fleet.url());
+        text += &format!("Fleet:          {}\n", fleet.url());
     }
     if let Some(cuckoo) = cuckoo {
-        println!("Cuckoo API:     {}{}", cuckoo.url(), cuckoo.hint(dir.path()));
+        text += &format!("Cuckoo API:     {}{}\n", cuckoo.url(), cuckoo.hint(dir.path()));
     }
-    println!("Next:           harrier --config {config} config api_client --name Fred > api_client.yaml");
+    text +=
+        &format!("Next:           harrier --config {config} config api_client --name Fred > api_client.yaml");
+    // Standard output belongs to what agents log when it is a destination of theirs.
+    match fleet::takes_stdout(&loaded.config) {
+        true => eprintln!("{text}"),
+        false => println!("{text}"),
+    }
     Ok(())
 }

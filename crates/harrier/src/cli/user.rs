@@ -69,6 +69,7 @@ pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
             if !users()?.remove(name)? {
                 bail!("there is no user {name}");
             }
+            config::data_dir(&loaded)?.profiles()?.remove(name)?;
             println!("{name} removed");
         }
         Command::RevokeCert { certificate, reason } => {

@@ -1,5 +1,6 @@
 //! What users did, for other users to see (the Fleet reference, section 12.2).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -10,7 +11,7 @@ use crate::db::{Row, Tx};
 use crate::params;
 
 /// An activity as on the wire. What is told of the actor besides the name is absent once the user is gone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Activity {
     pub created_at: Time,
     pub id: u32,
@@ -26,7 +27,8 @@ pub struct Activity {
     pub details: Json,
 }
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "a.id"),
     ("created_at", "a.created_at"),
     ("type", "a.type"),
@@ -45,7 +47,7 @@ pub fn record(tx: &mut Tx<'_>, by: (u32, &str), kind: &str, details: &Json) -> O
 
 /// A page of activities, oldest first unless asked otherwise.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions) -> Outcome<Vec<Activity>> {
-    let tail = options.tail(KEYS, 1)?;
+    let tail = options.tail(ORDER_KEYS, 1)?;
     let sql = format!(
         "SELECT a.created_at, a.id, a.user_name, u.id, u.gravatar_url, u.email, a.type, a.details \
          FROM activities a LEFT JOIN users u ON u.id = a.user_id WHERE 1 = 1{}",

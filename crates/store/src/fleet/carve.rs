@@ -1,5 +1,6 @@
 //! Carves: files that agents send in blocks (the Fleet reference, section 12.1).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
@@ -9,7 +10,7 @@ use crate::db::{DbError, DbResult, Row, Tx};
 use crate::params;
 
 /// A carve as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Carve {
     pub id: u32,
     pub created_at: Time,
@@ -144,12 +145,13 @@ pub fn unhashed(tx: &mut Tx<'_>) -> Outcome<Vec<u32>> {
     Ok(tx.values(sql, &[])?)
 }
 
-const KEYS: &[OrderKey] =
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] =
     &[("id", "id"), ("created_at", "created_at"), ("host_id", "host_id"), ("name", "name")];
 
 /// A page of carves.
 pub fn list(tx: &mut Tx<'_>, expired_too: bool, options: &ListOptions) -> Outcome<Vec<Carve>> {
-    let tail = options.tail(KEYS, 1)?;
+    let tail = options.tail(ORDER_KEYS, 1)?;
     let shown = if expired_too { "1 = 1" } else { "expired = 0" };
     let sql = format!("SELECT {COLUMNS} FROM carves WHERE {shown}{}", tail.sql);
     let arguments: Vec<_> = tail.after.iter().map(Owned::value).collect();

@@ -1,5 +1,6 @@
 //! Secrets with which agents enrol: of all, or of a team (the Fleet reference, section 3.3).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, Outcome};
@@ -12,7 +13,7 @@ use crate::params;
 const MAX_LENGTH: usize = 255;
 
 /// A secret as on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnrollSecret {
     pub secret: String,
     #[serde(default = "Time::now")]

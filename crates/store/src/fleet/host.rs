@@ -1,5 +1,6 @@
 //! Hosts: what agents told of themselves, and when (the Fleet reference, section 4).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -27,12 +28,12 @@ pub use filter::{Filter, Moment, StatusFilter, label_exists};
 pub use ingest::{Facts, label_results, policy_results, save_additional, save_facts, seen};
 pub use macadmins::{Aggregated, MacAdmins, aggregated_macadmins, macadmins};
 pub use more::{HostUser, Inventory, Mdm, More, Software, save_more};
-pub use page::{AdditionalNames, With, count, device_mappings, ids, list};
+pub use page::{AdditionalNames, ORDER_KEYS, With, count, device_mappings, ids, list};
 pub use status::{Counts, Status, status};
 pub use summary::{OsVersion, PlatformCount, Summary, os_versions, summary};
 
 /// A host as on the wire, as far as its own row tells.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Host {
     pub created_at: Time,
     pub updated_at: Time,
@@ -87,7 +88,7 @@ pub struct Host {
 }
 
 /// How many policies a host fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Issues {
     pub total_issues_count: u64,
     pub failing_policies_count: u64,

@@ -1,5 +1,6 @@
 //! Invitations to become a user (the Fleet reference, section 2.6).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -19,7 +20,7 @@ pub const VALID_SECONDS: i64 = 5 * 86_400;
 const TOKEN_BYTES: usize = 24;
 
 /// An invitation as on the wire. Its token is kept as a hash only.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Invite {
     pub created_at: Time,
     pub updated_at: Time,
@@ -54,7 +55,8 @@ pub struct Wanted {
 
 const COLUMNS: &str =
     "created_at, updated_at, id, invited_by, email, name, position, sso_enabled, global_role, teams";
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "id"),
     ("created_at", "created_at"),
     ("updated_at", "updated_at"),
@@ -147,7 +149,7 @@ pub fn by_token(tx: &mut Tx<'_>, token: &str) -> Outcome<Option<Invite>> {
 
 /// A page of invitations. The text matches names and mail addresses.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions) -> Outcome<Vec<Invite>> {
-    let tail = options.tail(KEYS, 2)?;
+    let tail = options.tail(ORDER_KEYS, 2)?;
     let pattern = options.pattern().unwrap_or_else(|| "%".to_owned());
     let sql = format!(
         "SELECT {COLUMNS} FROM invites WHERE (name_key LIKE $1 ESCAPE '\\' OR email_key LIKE $1 ESCAPE '\\'){}",

@@ -1,5 +1,6 @@
 //! Labels (the Fleet reference, section 5).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
@@ -33,7 +34,7 @@ pub fn dynamic(tx: &mut Tx<'_>) -> Outcome<Vec<LabelQuery>> {
 }
 
 /// A label as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Label {
     pub created_at: Time,
     pub updated_at: Time,
@@ -83,7 +84,7 @@ fn from_row(row: &mut Row) -> DbResult<Label> {
 }
 
 /// What lists of labels can be ordered by.
-const KEYS: &[OrderKey] = &[
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "l.id"),
     ("name", "l.name_key"),
     ("description", "l.description"),
@@ -94,7 +95,7 @@ const KEYS: &[OrderKey] = &[
 
 /// The labels; hosts are counted as far as they are visible.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions, visible: &Visible) -> Outcome<Vec<Label>> {
-    let tail = options.tail(KEYS, 1)?;
+    let tail = options.tail(ORDER_KEYS, 1)?;
     let sql = format!("SELECT {} FROM labels l WHERE 1 = 1{}", columns(visible), tail.sql);
     let values: Vec<Value<'_>> = tail.after.iter().map(|after| after.value()).collect();
     Ok(tx.all(&sql, &values, from_row)?)

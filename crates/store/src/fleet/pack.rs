@@ -17,7 +17,7 @@ mod target;
 
 pub use config::for_host;
 pub use record::{
-    NewPack, Pack, PackHead, by_id, create, delete, find, head, heads_without_teams, list, update,
+    NewPack, ORDER_KEYS, Pack, PackHead, by_id, create, delete, find, head, heads_without_teams, list, update,
 };
 pub use scheduled::{NewScheduled, Scheduled, ScheduledPatch};
 pub use spec::{PackSpec, apply, spec_named, specs};

@@ -11,7 +11,7 @@ mod spec;
 mod sql;
 mod stats;
 
-pub use record::{Query, by_id, list};
+pub use record::{ORDER_KEYS, Query, by_id, list};
 pub use spec::{QuerySpec, apply, spec_named, specs};
 pub use sql::check_sql;
 pub use stats::{Of as StatsOf, Stats, aggregate, stats_of};

@@ -1,5 +1,6 @@
 //! Sessions: who logged in and when, found by the hash of the token (the Fleet reference, sections 1.4 and 2.3).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
@@ -16,7 +17,7 @@ const TOKEN_BYTES: usize = 64;
 const USE_IS_NOTED_EVERY_SECONDS: i64 = 60;
 
 /// A session as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Session {
     #[serde(rename = "session_id")]
     pub id: u32,

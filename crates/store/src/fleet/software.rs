@@ -2,6 +2,7 @@
 //!
 //! How many hosts have a program is counted now and then, by [`count_hosts`] and [`store_counts`]: lists do not count.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fault::Outcome;
@@ -11,7 +12,7 @@ use crate::db::{DbResult, Row, Tx, Value};
 use crate::params;
 
 /// A program as on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Software {
     pub id: u32,
     pub name: String,
@@ -36,7 +37,8 @@ pub struct Software {
 
 const COLUMNS: &str = "s.id, s.name, s.version, s.bundle_identifier, s.source, s.release, s.vendor, s.arch";
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "s.id"),
     ("hosts_count", "c.hosts_count"),
     ("name", "s.name"),
@@ -98,7 +100,7 @@ pub fn list(tx: &mut Tx<'_>, wanted: &Wanted, options: &ListOptions) -> Outcome<
         options =
             ListOptions { order_key: Some("hosts_count".into()), descending: true, after: None, ..options };
     }
-    let tail = options.tail(KEYS, arguments.len() + 1)?;
+    let tail = options.tail(ORDER_KEYS, arguments.len() + 1)?;
     let by_count = options.order_key.as_deref().is_some_and(|key| key.ends_with("hosts_count"));
     arguments.extend(match tail.after {
         Some(Owned::Text(text)) if by_count => Some(Owned::Int(

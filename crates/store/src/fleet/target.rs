@@ -1,5 +1,6 @@
 //! What live queries can be aimed at (the Fleet reference, section 10).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fault::Outcome;
@@ -16,7 +17,7 @@ const HOSTS: u32 = 10;
 const ALL_HOSTS: u32 = 6;
 
 /// A label, with the number of its hosts that count for the caller.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LabelTarget {
     #[serde(flatten)]
     pub label: HostLabel,
@@ -31,7 +32,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 /// A team. Its options are for those who may read teams.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TeamTarget {
     pub id: u32,
     pub created_at: Time,

@@ -1,5 +1,6 @@
 //! Teams (the Fleet reference, section 8).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -19,7 +20,7 @@ pub use options::check_agent_options;
 pub use spec::{TeamSpec, apply};
 
 /// A team as on the wire, without its lists.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Team {
     pub id: u32,
     pub created_at: Time,
@@ -76,7 +77,8 @@ pub fn find(tx: &mut Tx<'_>, name: &str) -> Outcome<Option<u32>> {
     Ok(tx.value("SELECT id FROM teams WHERE name_key = $1", params![key(name)])?)
 }
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "t.id"),
     ("name", "t.name_key"),
     ("description", "t.description"),
@@ -85,7 +87,7 @@ const KEYS: &[OrderKey] = &[
 
 /// The teams whose name matches, as far as the caller is on them.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions, visible: &Visible) -> Outcome<Vec<Team>> {
-    let tail = options.tail(KEYS, 2)?;
+    let tail = options.tail(ORDER_KEYS, 2)?;
     let pattern = options.pattern().unwrap_or_else(|| "%".into());
     let sql = format!(
         "SELECT {COLUMNS} FROM teams t WHERE t.name_key LIKE $1 ESCAPE '\\' AND {}{}",

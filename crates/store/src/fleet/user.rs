@@ -6,8 +6,9 @@ mod list;
 pub use change::{
     Changes, Roles, confirm_email, count_admins, delete, password_hash, set_password, set_roles, update,
 };
-pub use list::list;
+pub use list::{ORDER_KEYS, list};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fault::{Fault, Outcome};
@@ -20,7 +21,7 @@ use crate::rights::{Role, Subject};
 use crate::user::is_reserved;
 
 /// A user as on the wire. The hash of the password is not part of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct User {
     pub created_at: Time,
     pub updated_at: Time,
@@ -41,7 +42,7 @@ pub struct User {
 }
 
 /// A team, and the user's role on it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct UserTeam {
     #[serde(flatten)]
     pub team: Team,

@@ -1,12 +1,13 @@
 //! The roles of Fleet, and what each brings along over gRPC.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vql::permission::Permissions;
 
 use super::grpc::{self, GrpcRole};
 
 /// A role, held globally or on a team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     Observer,

@@ -38,7 +38,7 @@ pub fn router(prefix: &str) -> Router<Arc<Fleet>> {
 
 async fn greeting(method: Method) -> Response {
     if method != Method::GET {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        return not_allowed("GET");
     }
     ([(header::CONTENT_TYPE, "text/plain; charset=UTF-8")], "Welcome to SockJS!\n").into_response()
 }
@@ -47,11 +47,16 @@ async fn page(Path(page): Path<String>, method: Method, headers: HeaderMap) -> R
     let response = match (&*page, method) {
         ("info", Method::GET) => info(),
         ("info", Method::OPTIONS) => preflight("OPTIONS, GET", &headers),
-        ("info", _) => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        ("info", _) => not_allowed("OPTIONS, GET"),
         (page, Method::GET) if iframe::is_page(page) => iframe::page(&headers),
+        (page, _) if iframe::is_page(page) => not_allowed("GET"),
         _ => return unknown(),
     };
     with_cors(response, &headers)
+}
+
+fn not_allowed(methods: &'static str) -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, methods)]).into_response()
 }
 
 fn unknown() -> Response {
@@ -74,12 +79,17 @@ fn preflight(methods: &'static str, asked: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(YEAR));
-    headers.insert(header::EXPIRES, next_year());
+    keep_for_a_year(headers);
     if let Some(wanted) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }
     response
+}
+
+/// For what never changes.
+fn keep_for_a_year(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(YEAR));
+    headers.insert(header::EXPIRES, next_year());
 }
 
 fn next_year() -> HeaderValue {
@@ -110,13 +120,14 @@ async fn transport(
     let query = request.uri().query().map(String::from);
     let (methods, allowed) = match &*transport {
         "xhr" | "xhr_streaming" | "xhr_send" | "jsonp_send" => ("OPTIONS, POST", Method::POST),
-        "websocket" | "eventsource" | "htmlfile" | "jsonp" => ("OPTIONS, GET", Method::GET),
+        "websocket" => ("GET", Method::GET),
+        "eventsource" | "htmlfile" | "jsonp" => ("OPTIONS, GET", Method::GET),
         _ => return unknown(),
     };
     let response = if request.method() == Method::OPTIONS && transport != "websocket" {
         preflight(methods, &headers)
     } else if request.method() != allowed {
-        StatusCode::METHOD_NOT_ALLOWED.into_response()
+        not_allowed(methods)
     } else {
         match &*transport {
             "websocket" => return websocket::upgrade(fleet, request).await,

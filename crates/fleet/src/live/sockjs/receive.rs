@@ -49,7 +49,12 @@ pub async fn receive(fleet: &Arc<Fleet>, session: &str, transport: &str, query: 
     let Some(session) = fleet.sockjs.find_or_begin(fleet, session) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions are open\n").into_response();
     };
-    let headers = [(header::CONTENT_TYPE, transport.content_type), (header::CACHE_CONTROL, NO_CACHE)];
+    // The name of a callback is the client's: what it begins is not to be taken for anything but what it says it is.
+    let headers = [
+        (header::CONTENT_TYPE, transport.content_type),
+        (header::CACHE_CONTROL, NO_CACHE),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     let Some(receiver) = session.receive() else {
         let text = transport.prelude.clone() + &transport.wrapping.wrap(&BUSY);
         return (headers, text).into_response();
@@ -99,13 +104,16 @@ fn callback(query: Option<&str>) -> Result<String, &'static str> {
 }
 
 /// A page that calls its parent. Browsers show nothing of a page before its first kilobyte is there.
+///
+/// The page of the protocol's text assigns `document.domain` to itself as well. Where that still does anything, it parts the page
+/// from a parent of the same origin that did not (HTML, section 7.1.1.2), and only those use this transport.
 fn html_page(callback: &str) -> String {
     let page = format!(
         "<!doctype html>\n<html><head>\n\
          <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />\n\
          <meta http-equiv=\"Content-Type\" content=\"text/html; charset=UTF-8\" />\n\
          </head><body><h2>Don't panic!</h2>\n<script>\n\
-         document.domain = document.domain;\nvar c = parent.{callback};\nc.start();\n\
+         var c = parent.{callback};\nc.start();\n\
          function p(d) {{ c.message(d); }};\nwindow.onload = c.stop;\n</script>\n"
     );
     let padding = " ".repeat(1024_usize.saturating_sub(page.len()));
@@ -128,9 +136,9 @@ impl Wrapping {
     }
 }
 
-/// A string of JavaScript that may stand in a page.
+/// A string of JavaScript that may stand in a page: neither `</script` nor `<!--` is left in it.
 fn script_string(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default().replace("</", "<\\/")
+    serde_json::to_string(text).unwrap_or_default().replace('<', "\\u003c")
 }
 
 /// Frames until the session ends or enough was sent.
@@ -178,7 +186,7 @@ mod tests {
         assert_eq!(Wrapping::EventSource.wrap(&Frame::Open), "data: o\r\n\r\n");
         assert_eq!(
             Wrapping::HtmlFile.wrap(&frame),
-            "<script>\np(\"a[\\\"<\\/script>\\\"]\");\n</script>\r\n"
+            "<script>\np(\"a[\\\"\\u003c/script>\\\"]\");\n</script>\r\n"
         );
         assert_eq!(Wrapping::Jsonp("cb".into()).wrap(&Frame::Heartbeat), "/**/cb(\"h\");\r\n");
         assert!(html_page("cb").len() >= 1024);

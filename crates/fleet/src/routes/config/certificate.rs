@@ -6,6 +6,7 @@ use axum::extract::State;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::server::Fleet;
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Chain {
     /// The base64 of a PEM text.
     certificate_chain: String,

@@ -1,7 +1,12 @@
 //! Which settings there are, and of which kind each is (the Fleet reference, section 3.1).
 
-use serde_json::Value as Json;
+use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+use crate::describe;
 use crate::error::{Error, Result};
 
 /// What a setting can be.
@@ -142,6 +147,36 @@ const SHAPE: Members = &[
     ("license", Fixed),
     ("logging", Fixed),
 ];
+
+/// Settings, all or those that are to be changed.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(pub Json);
+
+impl JsonSchema for Settings {
+    fn schema_name() -> Cow<'static, str> {
+        "Settings".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        describe::shape(described(SHAPE))
+    }
+}
+
+fn described(members: Members) -> Json {
+    let one = |kind: &Kind| match kind {
+        Bool => json!({"type": ["boolean", "null"]}),
+        Text => json!({"type": ["string", "null"]}),
+        Number => json!({"type": ["integer", "null"], "minimum": 0, "maximum": u32::MAX}),
+        Numbers => json!({"type": ["array", "null"], "items": {"type": "integer", "minimum": 0}}),
+        Object(members) => described(members),
+        List(members) => json!({"type": ["array", "null"], "items": described(members)}),
+        Any | Fixed => json!({}),
+    };
+    let members: Map<String, Json> =
+        members.iter().map(|(name, kind)| ((*name).to_owned(), one(kind))).collect();
+    json!({"type": ["object", "null"], "properties": members, "additionalProperties": false})
+}
 
 /// 400 unless each setting is known and of its kind. Takes out what is null, which leaves a setting as it is, and what is
 /// chosen elsewhere.

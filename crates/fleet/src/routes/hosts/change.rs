@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::db::Tx;
 use store::fleet::host::{self, Filter, StatusFilter};
@@ -15,13 +16,13 @@ use crate::reply::{DONE, Empty, Reply};
 use crate::request::{Body, Id, Viewer};
 use crate::server::Fleet;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Delete {
     ids: Option<Vec<u32>>,
     filters: Option<Filters>,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 pub struct Filters {
     query: Option<String>,
     status: Option<String>,
@@ -29,14 +30,14 @@ pub struct Filters {
     team_id: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Transfer {
     /// 0 is none as well.
     team_id: Option<u32>,
     hosts: Option<Vec<u32>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct TransferMatching {
     team_id: Option<u32>,
     filters: Option<Filters>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::host::{self, AdditionalNames, DeviceMapping, Filter, StatusFilter, With};
 use store::fleet::software::{self, Software};
@@ -10,17 +11,17 @@ use store::fleet::software::{self, Software};
 use super::{Shown, at_moment};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
-use crate::request::{Id, ListQuery, Viewer};
+use crate::request::{Asked, Id, Kind, ListQuery, Paging, Parameter, Parameters, Viewer};
 use crate::server::Fleet;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Hosts {
     hosts: Vec<Listed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     software: Option<Software>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Listed {
     #[serde(flatten)]
     shown: Shown,
@@ -29,9 +30,58 @@ struct Listed {
     device_mapping: Option<Option<Vec<DeviceMapping>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Count {
     count: u64,
+}
+
+/// The parameters that narrow a list of hosts, and more.
+macro_rules! filters {
+    ($($more:expr),* $(,)?) => {
+        &[
+            Parameter("status", Kind::OneOf(&["new", "online", "offline", "mia"]), "Only hosts of this status."),
+            Parameter("query", Kind::Text, "Part of a name, serial number or address."),
+            Parameter("team_id", Kind::Number, "Only hosts of this team."),
+            Parameter("label_id", Kind::Number, "Only hosts with this label."),
+            Parameter("policy_id", Kind::Number, "Only hosts that answered this policy."),
+            Parameter("policy_response", Kind::OneOf(&["passing", "failing"]), "Needs policy_id."),
+            Parameter("software_id", Kind::Number, "Only hosts that have this program."),
+            $($more),*
+        ]
+    };
+}
+
+/// What lists of hosts take.
+pub struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(host::ORDER_KEYS);
+    const OWN: &'static [Parameter] = filters![
+        Parameter(
+            "additional_info_filters",
+            Kind::Text,
+            "Names of additional queries, with commas between; * for all."
+        ),
+        Parameter("disable_failing_policies", Kind::Flag, "Do not count failing policies."),
+        Parameter("device_mapping", Kind::Flag, "Show mail addresses of users, too."),
+    ];
+}
+
+/// What counts of hosts take.
+pub struct Counting;
+
+impl Parameters for Counting {
+    const PAGING: Paging = Paging::None;
+    const OWN: &'static [Parameter] = filters![];
+}
+
+/// What reports about hosts take.
+pub struct Reporting;
+
+impl Parameters for Reporting {
+    const PAGING: Paging = Paging::Ordered(host::ORDER_KEYS);
+    const OWN: &'static [Parameter] =
+        filters![Parameter("format", Kind::Exactly("csv"), "How the table is written.")];
 }
 
 /// The filter of a query string.
@@ -60,20 +110,24 @@ pub fn filter(query: &ListQuery) -> Result<Filter> {
     })
 }
 
-pub async fn list(State(fleet): State<Arc<Fleet>>, viewer: Viewer, query: ListQuery) -> Result<Reply<Hosts>> {
+pub async fn list(
+    State(fleet): State<Arc<Fleet>>,
+    viewer: Viewer,
+    query: Asked<Listing>,
+) -> Result<Reply<Hosts>> {
     let filter = filter(&query)?;
-    page(fleet, viewer, query, filter).await
+    page(fleet, viewer, query.0, filter).await
 }
 
 pub async fn of_label(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
     Id(id): Id,
-    query: ListQuery,
+    query: Asked<Listing>,
 ) -> Result<Reply<Hosts>> {
     let filter = Filter { label: Some(id), ..filter(&query)? };
     fleet.db.read(move |tx| host::label_exists(tx, id)).await?;
-    page(fleet, viewer, query, filter).await
+    page(fleet, viewer, query.0, filter).await
 }
 
 async fn page(fleet: Arc<Fleet>, viewer: Viewer, query: ListQuery, filter: Filter) -> Result<Reply<Hosts>> {
@@ -105,7 +159,7 @@ async fn page(fleet: Arc<Fleet>, viewer: Viewer, query: ListQuery, filter: Filte
 pub async fn count(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
-    query: ListQuery,
+    query: Asked<Counting>,
 ) -> Result<Reply<Count>> {
     let filter = filter(&query)?;
     let visible = viewer.subject.visible_hosts();

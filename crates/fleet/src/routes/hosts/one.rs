@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::db::Tx;
 use store::fleet::host::{self, Detail, DeviceMapping, Host};
@@ -15,12 +16,12 @@ use crate::reply::{DONE, Empty, Reply};
 use crate::request::{Id, Name, Viewer};
 use crate::server::Fleet;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct One {
     host: Whole,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Whole {
     #[serde(flatten)]
     shown: Shown,
@@ -28,7 +29,7 @@ struct Whole {
     detail: Detail,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Mails {
     host_id: u32,
     device_mapping: Option<Vec<DeviceMapping>>,

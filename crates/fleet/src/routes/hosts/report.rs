@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse as _;
 use http::{StatusCode, header};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use store::fleet::host::{self, Host, With};
 use store::fleet::{ListOptions, Time};
 
-use super::list::filter;
+use super::list::{Reporting, filter};
 use super::{Shown, at_moment};
+use crate::describe::{Form, Shapes, Written};
 use crate::error::{Error, Result};
-use crate::request::{ListQuery, Viewer};
+use crate::request::{Asked, Viewer};
 use crate::server::Fleet;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -63,14 +64,29 @@ const COLUMNS: [&str; 42] = [
     "display_name",
 ];
 
+/// A table of comma-separated values.
+pub struct Csv;
+
+impl Form for Csv {
+    const KINDS: &'static [&'static str] = &["text/csv"];
+
+    fn shape(_: &mut Shapes) -> Json {
+        json!({"type": "string"})
+    }
+}
+
 /// All hosts that match, without pages.
-pub async fn report(State(fleet): State<Arc<Fleet>>, viewer: Viewer, query: ListQuery) -> Result<Response> {
+pub async fn report(
+    State(fleet): State<Arc<Fleet>>,
+    viewer: Viewer,
+    query: Asked<Reporting>,
+) -> Result<Written<Csv>> {
     if query.get("format") != Some("csv") {
         let error = Error::invalid("format", "unsupported or unspecified report format");
         return Err(Error { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, ..error });
     }
     let filter = filter(&query)?;
-    let options = ListOptions { page: 0, per_page: None, after: None, ..query.options };
+    let options = ListOptions { page: 0, per_page: None, after: None, ..query.options.clone() };
     let visible = viewer.subject.visible_hosts();
     let db = fleet.db.clone();
     let table = db.read(move |tx| -> Result<_> {
@@ -86,7 +102,7 @@ pub async fn report(State(fleet): State<Arc<Fleet>>, viewer: Viewer, query: List
     let today = Time::now().to_string();
     let name = format!("attachment; filename=\"Hosts {}.csv\"", &today[..10]);
     let headers = [(header::CONTENT_TYPE, "text/csv".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, table.await?).into_response())
+    Ok((headers, table.await?).into_response().into())
 }
 
 fn table(hosts: Vec<Host>, now: Time) -> std::result::Result<Vec<u8>, BoxError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::Time;
 use store::fleet::host::{self, Filter, OsVersion, PlatformCount};
@@ -10,10 +11,10 @@ use store::fleet::host::{self, Filter, OsVersion, PlatformCount};
 use super::at_moment;
 use crate::error::Result;
 use crate::reply::Reply;
-use crate::request::{ListQuery, Viewer};
+use crate::request::{Asked, Kind, ListQuery, Paging, Parameter, Parameters, Viewer};
 use crate::server::Fleet;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     team_id: Option<u32>,
@@ -25,10 +26,21 @@ pub struct Summary {
     new_count: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct OsVersions {
     counts_updated_at: Option<Time>,
     os_versions: Vec<OsVersion>,
+}
+
+/// What sums of hosts take.
+pub struct Summing;
+
+impl Parameters for Summing {
+    const PAGING: Paging = Paging::None;
+    const OWN: &'static [Parameter] = &[
+        Parameter("team_id", Kind::Number, "Only of this team."),
+        Parameter("platform", Kind::Text, "Only hosts of this platform."),
+    ];
 }
 
 fn filter(query: &ListQuery) -> Result<Filter> {
@@ -39,7 +51,7 @@ fn filter(query: &ListQuery) -> Result<Filter> {
 pub async fn summary(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
-    query: ListQuery,
+    query: Asked<Summing>,
 ) -> Result<Reply<Summary>> {
     let filter = filter(&query)?;
     let team_id = filter.team;
@@ -62,7 +74,7 @@ pub async fn summary(
 pub async fn os_versions(
     State(fleet): State<Arc<Fleet>>,
     viewer: Viewer,
-    query: ListQuery,
+    query: Asked<Summing>,
 ) -> Result<Reply<OsVersions>> {
     let filter = filter(&query)?;
     let visible = viewer.subject.visible_hosts();

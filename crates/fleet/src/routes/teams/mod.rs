@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::db::Tx;
@@ -15,7 +16,7 @@ use store::rights::{Action, Object, Of, Role};
 use super::specs::GivenSpecs;
 use crate::error::{Error, Result};
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, ListQuery, Viewer};
+use crate::request::{Asked, Body, Id, Kind, Paging, Parameter, Parameters, Viewer};
 use crate::route::{Access, Noun, Route};
 use crate::server::Fleet;
 
@@ -43,18 +44,18 @@ fn routes() -> Vec<Route> {
     routes
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct One {
     team: Shown,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Many {
     teams: Vec<Team>,
 }
 
 /// A team with its users and secrets, for those who may read it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     #[serde(flatten)]
     team: Team,
@@ -64,7 +65,7 @@ struct Shown {
     secrets: Vec<EnrollSecret>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TeamUser {
     #[serde(flatten)]
     user: User,
@@ -86,12 +87,12 @@ fn note(tx: &mut Tx<'_>, viewer: &Viewer, kind: &str, id: u32, name: &str) -> Ou
     activity::record(tx, (viewer.user.id, &viewer.user.name), kind, &details)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct GivenSecret {
     secret: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     name: Option<String>,
     description: Option<String>,
@@ -101,7 +102,15 @@ struct Given {
     webhook_settings: Option<Json>,
 }
 
-async fn list(State(fleet): State<Arc<Fleet>>, viewer: Viewer, asked: ListQuery) -> Result<Reply<Many>> {
+/// What lists of teams take.
+struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(team::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[Parameter("query", Kind::Text, "Part of the name.")];
+}
+
+async fn list(State(fleet): State<Arc<Fleet>>, viewer: Viewer, asked: Asked<Listing>) -> Result<Reply<Many>> {
     // Those whose hosts one sees are those that one is on.
     let visible = viewer.subject.visible_hosts();
     let teams = fleet.db.read(move |tx| team::list(tx, &asked.options, &visible)).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::fleet::enroll_secret::{self, EnrollSecret};
 use store::fleet::{Outcome, team};
@@ -24,12 +25,12 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Secrets {
     secrets: Vec<EnrollSecret>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Given {
     secrets: Option<Vec<GivenSecret>>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::fleet::user::{self, NewUser, Roles, User};
 use store::fleet::{invite, key};
@@ -14,16 +15,31 @@ use super::payload::Payload;
 use super::roles::{keep_an_admin, require_read, require_roles, require_write};
 use crate::error::{Error, Result};
 use crate::reply::{DONE, Empty, Reply};
-use crate::request::{Body, Id, ListQuery, Viewer};
+use crate::request::{Asked, Body, Id, Kind, Paging, Parameter, Parameters, Viewer};
 use crate::routes::sessions::{TeamSummary, available_teams};
 use crate::server::Fleet;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Many {
     users: Vec<User>,
 }
 
-pub async fn list(State(fleet): State<Arc<Fleet>>, viewer: Viewer, query: ListQuery) -> Result<Reply<Many>> {
+/// What lists of users take.
+pub struct Listing;
+
+impl Parameters for Listing {
+    const PAGING: Paging = Paging::Ordered(user::ORDER_KEYS);
+    const OWN: &'static [Parameter] = &[
+        Parameter("query", Kind::Text, "Part of the name or mail address."),
+        Parameter("team_id", Kind::Number, "Only of this team."),
+    ];
+}
+
+pub async fn list(
+    State(fleet): State<Arc<Fleet>>,
+    viewer: Viewer,
+    query: Asked<Listing>,
+) -> Result<Reply<Many>> {
     let team = query.number("team_id")?;
     viewer.require(Action::List, Object::User, Of::Team(team))?;
     let users = fleet.db.read(move |tx| user::list(tx, &query.options, team)).await?;
@@ -117,7 +133,7 @@ pub async fn accept(State(fleet): State<Arc<Fleet>>, Body(given): Body<Payload>)
     Ok(Reply(One { user: made.await? }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Shown {
     user: User,
     available_teams: Vec<TeamSummary>,
@@ -134,11 +150,13 @@ pub async fn show(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -
 }
 
 pub async fn delete(State(fleet): State<Arc<Fleet>>, viewer: Viewer, Id(id): Id) -> Result<Reply<Empty>> {
-    let done = fleet.db.write(move |tx| -> Result<()> {
-        require_write(&viewer, &user::by_id(tx, id)?)?;
+    let done = fleet.db.write(move |tx| -> Result<_> {
+        let user = user::by_id(tx, id)?;
+        require_write(&viewer, &user)?;
         user::delete(tx, id)?;
-        keep_an_admin(tx)
+        keep_an_admin(tx)?;
+        Ok(user.email)
     });
-    done.await?;
+    fleet.user_was(done.await?, None).await;
     Ok(DONE)
 }

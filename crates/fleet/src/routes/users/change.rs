@@ -50,7 +50,10 @@ pub async fn patch(
     });
     let (target, hash) = found.await?;
     let prepared = prepare(&viewer, &target, hash, given).await?;
-    let (user, confirmation) = fleet.db.write(move |tx| apply(tx, &viewer, &prepared)).await?;
+    let (before, user, confirmation) = fleet.db.write(move |tx| apply(tx, &viewer, &prepared)).await?;
+    if before != user.email {
+        fleet.user_was(before, Some(user.email.clone())).await;
+    }
     if let Some(Confirmation { config, to, token }) = confirmation {
         email::send(&config, to, &token).await?;
     }
@@ -92,7 +95,12 @@ async fn prepare(viewer: &Viewer, target: &User, hash: Option<String>, given: Pa
     Ok(Prepared { id: target.id, given, roles, checked, new_hash })
 }
 
-fn apply(tx: &mut Tx<'_>, viewer: &Viewer, prepared: &Prepared) -> Result<(User, Option<Confirmation>)> {
+/// The address before, and the user after it.
+fn apply(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    prepared: &Prepared,
+) -> Result<(String, User, Option<Confirmation>)> {
     let Prepared { id, given, .. } = prepared;
     let target = user::by_id(tx, *id)?;
     require_write(viewer, &target)?;
@@ -127,7 +135,7 @@ fn apply(tx: &mut Tx<'_>, viewer: &Viewer, prepared: &Prepared) -> Result<(User,
         passwords::expel(tx, *id, (viewer.user.id == *id).then_some(viewer.session_id))?;
     }
     keep_an_admin(tx)?;
-    Ok((user, confirmation))
+    Ok((target.email, user, confirmation))
 }
 
 /// The address to be set now, or the token with which it will be set. Without a mail server nobody could confirm

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 use store::fleet::{email_change, password_reset, user};
@@ -13,7 +14,7 @@ use crate::reply::Reply;
 use crate::request::{Name, Viewer};
 use crate::server::Fleet;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Confirmed {
     new_email: String,
 }
@@ -23,7 +24,7 @@ pub async fn confirm(
     viewer: Viewer,
     token: Name,
 ) -> Result<Reply<Confirmed>> {
-    let id = viewer.user.id;
+    let (id, before) = (viewer.user.id, viewer.user.email.clone());
     let done = fleet.db.write(move |tx| -> Result<_> {
         let taken = email_change::take(tx, id, &token.once)?;
         let new_email = taken.ok_or_else(|| Error::not_found("EmailChange", "with that token"))?;
@@ -32,7 +33,9 @@ pub async fn confirm(
         password_reset::delete_of_user(tx, id)?;
         Ok(new_email)
     });
-    Ok(Reply(Confirmed { new_email: done.await? }))
+    let new_email = done.await?;
+    fleet.user_was(before, Some(new_email.clone())).await;
+    Ok(Reply(Confirmed { new_email }))
 }
 
 /// Sends the token to the new address.

@@ -3,22 +3,35 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value as Json;
 use store::fleet::{Fault, app_config, password_reset, user};
 
 use super::passwords::{check_quality, expel, hash};
+use crate::describe::{Form, Shapes, Written};
 use crate::error::{Error, Result};
 use crate::mail::{Mail, Mailer};
 use crate::reply::{DONE, Empty, Reply, pretty};
 use crate::request::{Body, Peer};
 use crate::server::Fleet;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Ask {
     #[serde(default)]
     email: String,
+}
+
+/// Nothing but that it was heard.
+pub struct Accepted;
+
+impl Form for Accepted {
+    const STATUSES: &'static [u16] = &[202];
+
+    fn shape(shapes: &mut Shapes) -> Json {
+        shapes.shown::<Empty>()
+    }
 }
 
 /// Answers before anything is looked up, so that neither the answer nor its time tells who is known.
@@ -26,14 +39,14 @@ pub async fn ask(
     State(fleet): State<Arc<Fleet>>,
     Peer(peer): Peer,
     Body(given): Body<Ask>,
-) -> Result<Response> {
+) -> Result<Written<Accepted>> {
     fleet.throttles.forgot_password.check(peer)?;
     tokio::spawn(async move {
         if let Err(error) = send(&fleet, given.email).await {
             tracing::warn!(target: "fleet", reason = error.message, "no token for a new password was sent");
         }
     });
-    Ok(pretty(StatusCode::ACCEPTED, &Empty {}))
+    Ok(pretty(StatusCode::ACCEPTED, &Empty {}).into())
 }
 
 async fn send(fleet: &Fleet, email: String) -> Result<()> {
@@ -62,7 +75,7 @@ async fn send(fleet: &Fleet, email: String) -> Result<()> {
     Ok(mailer.send(&Mail { to, subject: "A new password", text }).await?)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Reset {
     #[serde(default)]
     password_reset_token: String,

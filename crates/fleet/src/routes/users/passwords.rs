@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::db::Tx;
 use store::fleet::user::{self, Changes};
@@ -48,7 +49,7 @@ pub fn require_unchanged(tx: &mut Tx<'_>, user_id: u32, checked: &Option<String>
     if user::password_hash(tx, user_id)? == *checked { Ok(()) } else { Err(Error::permission_denied()) }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Change {
     #[serde(default)]
     old_password: String,
@@ -94,7 +95,7 @@ pub fn check_new(old: &str, new: &str) -> Result<()> {
     check_quality("new_password", new)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Perform {
     #[serde(default)]
     id: Option<u32>,
@@ -129,7 +130,7 @@ pub async fn perform(
     Ok(Reply(One { user: done.await? }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Require {
     #[serde(default)]
     require: bool,

@@ -1,5 +1,6 @@
 //! What clients send about users, and what must be in it (the Fleet reference, section 2.5).
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::fleet::user::Roles;
 use store::rights::Role;
@@ -12,7 +13,7 @@ const MAX_LENGTH: usize = 255;
 const MAX_TEAMS: usize = 1_000;
 
 /// All that routes take; each its part.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Payload {
     pub name: Option<String>,
@@ -31,7 +32,7 @@ pub struct Payload {
 }
 
 /// A role on a team.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct GivenTeam {
     pub id: u32,
     #[serde(default)]

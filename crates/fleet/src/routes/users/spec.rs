@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::db::Tx;
 use store::fleet::{team, user};
@@ -19,19 +20,19 @@ use crate::server::Fleet;
 /// The most users of one request.
 const MAX_USERS: usize = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Given {
     #[serde(default)]
     spec: Option<Spec>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Spec {
     #[serde(default)]
     roles: BTreeMap<String, Wanted>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Wanted {
     #[serde(default)]
     global_role: Option<String>,
@@ -39,7 +40,7 @@ struct Wanted {
     teams: Option<Vec<OnTeam>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct OnTeam {
     name: String,
     #[serde(default)]

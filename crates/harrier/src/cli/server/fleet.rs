@@ -101,6 +101,12 @@ impl Running {
     }
 }
 
+/// Whether lines of agents go to standard output.
+pub fn takes_stdout(config: &ServerConfig) -> bool {
+    let destinations = config.fleet.as_ref().and_then(|told| told.destinations.as_ref());
+    destinations.is_some_and(|all| all.iter().any(|one| one["kind"] == "stdout"))
+}
+
 /// The defaults, with what the section `Fleet` of the configuration says.
 fn settings(config: &ServerConfig, dir: &DataDir) -> anyhow::Result<Settings> {
     let mut settings = Settings::in_dir(dir.path().to_owned());

@@ -1,5 +1,6 @@
 //! What the detail of a host shows besides its row (the Fleet reference, section 4.1).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::more::HostUser;
@@ -11,7 +12,7 @@ use crate::fleet::software::{self, Software};
 use crate::params;
 
 /// Everything that hangs off a host.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Detail {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub software: Vec<Software>,
@@ -29,14 +30,14 @@ pub struct Detail {
 }
 
 /// A mail address found on the host, and the program that knew it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DeviceMapping {
     pub email: String,
     pub source: String,
 }
 
 /// A label.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HostLabel {
     pub created_at: Time,
     pub updated_at: Time,
@@ -50,7 +51,7 @@ pub struct HostLabel {
 }
 
 /// A pack. Whom else it is aimed at is not for everybody who sees the host.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HostPack {
     pub created_at: Time,
     pub updated_at: Time,
@@ -72,7 +73,7 @@ pub struct HostPack {
 }
 
 /// A policy, and what the host answered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HostPolicy {
     pub id: u32,
     pub name: String,

@@ -1,5 +1,6 @@
 //! Munki and device management (the Fleet reference, sections 4.3 and 12.5).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Tx;
@@ -8,37 +9,37 @@ use crate::fleet::fault::Outcome;
 use crate::params;
 
 /// What is known of one host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct MacAdmins {
     pub munki: Option<Munki>,
     pub mobile_device_management: Option<Management>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Munki {
     pub version: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Management {
     pub enrollment_status: &'static str,
     pub server_url: String,
 }
 
 /// What is known of many.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Aggregated {
     pub munki_versions: Vec<MunkiCount>,
     pub mobile_device_management_enrollment_status: ManagementCounts,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct MunkiCount {
     pub version: String,
     pub hosts_count: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ManagementCounts {
     pub enrolled_manual_hosts_count: u64,
     pub enrolled_automated_hosts_count: u64,

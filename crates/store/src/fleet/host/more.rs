@@ -1,5 +1,6 @@
 //! What agents report that does not fit into the row of their host. Each part replaces what was known of it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Tx;
@@ -8,7 +9,7 @@ use crate::fleet::pack;
 use crate::params;
 
 /// A user of the host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct HostUser {
     pub uid: i64,
     pub username: String,

@@ -18,7 +18,7 @@ use crate::fleet::list::{ListOptions, OrderKey, Owned};
 const CHUNK: usize = 200;
 
 /// What lists of hosts can be ordered by.
-const KEYS: &[OrderKey] = &[
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "h.id"),
     ("created_at", "h.created_at"),
     ("updated_at", "h.updated_at"),
@@ -163,7 +163,11 @@ fn choose(
 ) -> Outcome<Vec<Facts>> {
     let mut conditions = filter.conditions(tx, visible);
     let next = conditions.arguments.len() + 1;
-    let tail = if filter.status.is_some() { options.order(KEYS, next)? } else { options.tail(KEYS, next)? };
+    let tail = if filter.status.is_some() {
+        options.order(ORDER_KEYS, next)?
+    } else {
+        options.tail(ORDER_KEYS, next)?
+    };
     if let Some(after) = tail.after {
         conditions.arguments.push(cursor(options.order_key.as_deref().unwrap_or_default(), after)?);
     }

@@ -1,5 +1,6 @@
 //! Whether a host is online: one rule for lists, counts and live queries (the Fleet reference, section 4.2).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Host, Time};
@@ -12,7 +13,7 @@ pub const MIA_SECONDS: i64 = 30 * 86_400;
 pub const NEW_SECONDS: i64 = 86_400;
 
 /// The status of a host at some moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Online,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Counts;
@@ -19,14 +20,14 @@ pub struct Summary {
 }
 
 /// Hosts of one platform.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PlatformCount {
     pub platform: String,
     pub hosts_count: u64,
 }
 
 /// Hosts of one operating system.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct OsVersion {
     pub hosts_count: u64,
     pub name: String,

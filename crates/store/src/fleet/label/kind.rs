@@ -1,11 +1,12 @@
 //! What kinds of labels there are.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::db::{FromColumn, Param, Taken, Value};
 
 /// Who made a label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelType {
     #[default]
@@ -14,7 +15,7 @@ pub enum LabelType {
 }
 
 /// Who says which hosts are in it: agents, or a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Membership {
     #[default]

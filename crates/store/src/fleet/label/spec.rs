@@ -1,5 +1,6 @@
 //! Specs of labels (the Fleet reference, section 5.4).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LabelType, Membership, check_line, find, insert, key};
@@ -11,7 +12,7 @@ use crate::fleet::visible::Visible;
 use crate::params;
 
 /// A label as files describe it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LabelSpec {
     /// Told, but not asked: labels are matched by name.
     #[serde(skip_deserializing)]

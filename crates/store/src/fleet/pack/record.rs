@@ -1,5 +1,6 @@
 //! Packs as the API shows and changes them (the Fleet reference, sections 7.1 and 7.2).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::system::{self, System};
@@ -12,7 +13,7 @@ use crate::fleet::time::Time;
 use crate::params;
 
 /// A pack as on the wire, without what it is aimed at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PackHead {
     pub created_at: Time,
     pub updated_at: Time,
@@ -29,7 +30,7 @@ pub struct PackHead {
 }
 
 /// A pack as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Pack {
     #[serde(flatten)]
     pub head: PackHead,
@@ -66,7 +67,8 @@ fn from_row(row: &mut Row) -> DbResult<PackHead> {
     })
 }
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "p.id"),
     ("name", "p.name_key"),
     ("description", "p.description"),
@@ -77,7 +79,7 @@ const KEYS: &[OrderKey] = &[
 
 /// The packs of users.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions) -> Outcome<Vec<Pack>> {
-    let tail = options.tail(KEYS, 1)?;
+    let tail = options.tail(ORDER_KEYS, 1)?;
     let sql = format!("SELECT {COLUMNS} FROM packs p WHERE p.type IS NULL{}", tail.sql);
     let values: Vec<Value<'_>> = tail.after.iter().map(|after| after.value()).collect();
     let heads = tx.all(&sql, &values, from_row)?;

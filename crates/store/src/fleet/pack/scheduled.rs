@@ -1,5 +1,6 @@
 //! Queries in packs (the Fleet reference, section 7.4).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::db::{DbError, DbResult, Row, Tx, Value};
@@ -12,7 +13,7 @@ use crate::fleet::time::Time;
 use crate::params;
 
 /// A scheduled query as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Scheduled {
     pub created_at: Time,
     pub updated_at: Time,
@@ -64,7 +65,8 @@ fn from_row(row: &mut Row) -> DbResult<Scheduled> {
     })
 }
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "s.id"),
     ("name", "s.name"),
     ("query_id", "s.query_id"),
@@ -77,7 +79,7 @@ const KEYS: &[OrderKey] = &[
 
 /// The queries of a pack; none when there is no pack yet.
 pub fn list(tx: &mut Tx<'_>, pack_id: Option<u32>, options: &ListOptions) -> Outcome<Vec<Scheduled>> {
-    let tail = options.tail(KEYS, 2)?;
+    let tail = options.tail(ORDER_KEYS, 2)?;
     let mut values = vec![Value::Int(pack_id.unwrap_or(0).into())];
     values.extend(tail.after.as_ref().map(|after| after.value()));
     let mut all = tx.all(&format!("{SELECT} WHERE s.pack_id = $1{}", tail.sql), &values, from_row)?;
@@ -161,7 +163,7 @@ pub fn free_name(tx: &mut Tx<'_>, pack_id: u32, wanted: &str) -> Outcome<String>
 }
 
 /// What of a scheduled query changes; what is not given stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct ScheduledPatch {
     pub query_id: Option<u32>,
     pub interval: Option<u32>,

@@ -1,5 +1,6 @@
 //! Specs of packs (the Fleet reference, section 7.3).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::record::{self, NewPack};
@@ -14,7 +15,7 @@ use crate::fleet::{label, query, team};
 use crate::params;
 
 /// A pack as files describe it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PackSpec {
     /// Told, but not asked: packs are matched by name.
     #[serde(skip_deserializing)]
@@ -34,7 +35,7 @@ pub struct PackSpec {
 }
 
 /// Names; null when there are none.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Targets {
     #[serde(default)]
     pub labels: Option<Vec<String>>,
@@ -43,7 +44,7 @@ pub struct Targets {
 }
 
 /// A query of the pack.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// The name of a stored query.
     #[serde(default, deserialize_with = "or_default")]

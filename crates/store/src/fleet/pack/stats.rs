@@ -1,5 +1,6 @@
 //! What hosts reported about the queries of their packs (the Fleet reference, section 4.1).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::APPLIES;
@@ -10,7 +11,7 @@ use crate::fleet::time::Time;
 use crate::params;
 
 /// The queries of one pack on one host, as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PackStats {
     pub pack_id: u32,
     pub pack_name: String,
@@ -21,7 +22,7 @@ pub struct PackStats {
 }
 
 /// One query on one host; all zero when it never ran there.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QueryStats {
     pub scheduled_query_name: String,
     pub scheduled_query_id: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{DbResult, Tx};
@@ -9,7 +10,7 @@ use crate::fleet::fault::{Fault, Outcome};
 use crate::params;
 
 /// A kind of target; the number is what the database holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
     Label = 0,
@@ -18,7 +19,7 @@ pub enum TargetKind {
 }
 
 /// One target as on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Target {
     #[serde(rename = "type")]
     pub kind: TargetKind,

@@ -1,5 +1,6 @@
 //! Policies as the API shows them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{DbResult, Row, Tx};
@@ -9,7 +10,7 @@ use crate::fleet::visible::Visible;
 use crate::params;
 
 /// A policy as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Policy {
     pub id: u32,
     pub name: String,

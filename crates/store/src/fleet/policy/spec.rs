@@ -1,5 +1,6 @@
 //! Specs of policies (the Fleet reference, section 9.1).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Given, NewPolicy, by_id, find};
@@ -10,7 +11,7 @@ use crate::fleet::visible::Visible;
 use crate::params;
 
 /// A policy as files describe it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PolicySpec {
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stats::{self, Of, Stats};
@@ -13,7 +14,7 @@ use crate::fleet::time::Time;
 use crate::params;
 
 /// A query as on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Query {
     pub created_at: Time,
     pub updated_at: Time,
@@ -56,7 +57,8 @@ fn from_row(row: &mut Row) -> DbResult<Query> {
     })
 }
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "q.id"),
     ("name", "q.name_key"),
     ("description", "q.description"),
@@ -68,7 +70,7 @@ const KEYS: &[OrderKey] = &[
 
 /// The saved queries whose name matches, all or only those that observers can run.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions, only_for_observers: bool) -> Outcome<Vec<Query>> {
-    let tail = options.tail(KEYS, 3)?;
+    let tail = options.tail(ORDER_KEYS, 3)?;
     let pattern = options.pattern().unwrap_or_else(|| "%".into());
     let sql = format!(
         "{SELECT} WHERE q.saved = 1 AND q.observer_can_run >= $1 AND q.name_key LIKE $2 ESCAPE '\\'{}",

@@ -1,5 +1,6 @@
 //! Specs of queries (the Fleet reference, section 6.3).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{NewQuery, find, key};
@@ -9,7 +10,7 @@ use crate::fleet::json::or_default;
 use crate::params;
 
 /// A query as files describe it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QuerySpec {
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{DbResult, Row, Tx};
@@ -10,7 +11,7 @@ use crate::fleet::fault::Outcome;
 use crate::params;
 
 /// Costs of one execution in milliseconds, over all hosts; null while nobody reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Stats {
     pub system_time_p50: Option<f64>,
     pub system_time_p95: Option<f64>,

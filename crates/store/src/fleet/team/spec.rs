@@ -1,5 +1,6 @@
 //! Specs of teams (the Fleet reference, section 8.1).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
@@ -9,7 +10,7 @@ use crate::fleet::fault::Outcome;
 use crate::fleet::json::or_default;
 
 /// A team as files describe it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct TeamSpec {
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
@@ -26,7 +27,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error>
 }
 
 /// A secret as files have it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Secret {
     Text(String),

@@ -10,7 +10,8 @@ use crate::fleet::team::{self, Team};
 use crate::params;
 use crate::rights::Role;
 
-const KEYS: &[OrderKey] = &[
+/// What the list can be ordered by.
+pub const ORDER_KEYS: &[OrderKey] = &[
     ("id", "id"),
     ("created_at", "created_at"),
     ("updated_at", "updated_at"),
@@ -24,7 +25,7 @@ const KEYS: &[OrderKey] = &[
 
 /// A page of users, those of one team when it is given. The text matches names and mail addresses.
 pub fn list(tx: &mut Tx<'_>, options: &ListOptions, team: Option<u32>) -> Outcome<Vec<User>> {
-    let tail = options.tail(KEYS, 3)?;
+    let tail = options.tail(ORDER_KEYS, 3)?;
     let pattern = options.pattern().unwrap_or_else(|| "%".to_owned());
     let sql = format!(
         "SELECT {COLUMNS} FROM users WHERE (name_key LIKE $1 ESCAPE '\\' OR email_key LIKE $1 ESCAPE '\\') \
