@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use common::{GUEST, collect, internet_program, qemu, root_sh, sh};
 use sandbox::internet::event::{Entry, Event, FILE};
-use sandbox::internet::{Authority, Internet, Route, Settings};
+use sandbox::internet::{Authority, Beyond, Internet, Route, Settings};
 use sandbox::machine::{Guest, Qemu, Spec};
 
 /// Not a test of its own: what the tests below run in a process of its own.
@@ -39,7 +39,9 @@ async fn connect_at(qemu: &Qemu, route: Route, clock: Option<jiff::Timestamp>) -
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("logs")).unwrap();
     let log = File::options().append(true).create_new(true).open(dir.path().join(FILE)).unwrap();
-    let internet = Internet::connect(qemu, &guest, &internet_program(), &settings, log).await.unwrap();
+    let internet = Internet::connect(qemu, &guest, &internet_program(), &settings, Beyond::default(), log)
+        .await
+        .unwrap();
     Connected { guest, internet, log: dir }
 }
 

@@ -36,9 +36,22 @@ pub struct Manifest {
     /// What the guest's disk can hold.
     pub disk_bytes: u64,
     pub memory_mib: u32,
+    /// Which version of the protocol its agent speaks; unknown of guests that were built before this was noted.
+    #[serde(default)]
+    pub protocol: Option<u16>,
 }
 
 impl Manifest {
+    /// Whether its agent is known to speak otherwise than this host: it would not be understood.
+    pub fn check_protocol(&self) -> Result<()> {
+        match self.protocol {
+            Some(protocol) if protocol != guest_protocol::VERSION => {
+                Err(Error::AgentVersion { guest: self.name.clone(), protocol })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub fn read(path: &Path) -> Result<Self> {
         let damaged = |why: String| Error::Manifest { path: path.to_path_buf(), why };
         let length = fs::metadata(path).map_err(Error::io("read", path))?.len();

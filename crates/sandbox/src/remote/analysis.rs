@@ -13,12 +13,16 @@ use tokio::time::Instant;
 
 use super::agent::Agent;
 use super::conf::{Conf, guest_name};
-use super::http::Fault;
-use super::machine::{Configuration, Machine, Platform};
+use super::hosted::{Host, Hosted};
+use super::http::{Fault, Line};
+use super::machine::{Configuration, Kind, Machine, Platform};
 use super::package::{Facts, choose};
 use super::{analyzer, reset};
 use crate::analysis::Log;
+use crate::analysis::network::Wish;
+use crate::analysis::screen;
 use crate::api::options;
+use crate::error::End;
 use crate::pool;
 use crate::result_server::{Registration, ResultServer};
 use crate::scheduler::{Analyst, Run};
@@ -35,11 +39,17 @@ const NOT_STARTED: &str = "Unable to execute the initial process, analysis abort
 pub struct Remote {
     configuration: Configuration,
     results: Arc<ResultServer>,
+    host: Result<Host, String>,
 }
 
 impl Remote {
-    pub fn new(configuration: Configuration, results: Arc<ResultServer>) -> Arc<Self> {
-        Arc::new(Self { configuration, results })
+    /// `host` runs machines of the kind `qemu`; else it says why there are none.
+    pub fn new(
+        configuration: Configuration,
+        results: Arc<ResultServer>,
+        host: Result<Host, String>,
+    ) -> Arc<Self> {
+        Arc::new(Self { configuration, results, host })
     }
 }
 
@@ -47,7 +57,8 @@ impl Analyst for Remote {
     fn manager(&self, machine: &pool::Machine) -> &'static str {
         let known = self.configuration.machines.iter().find(|known| known.name == machine.name);
         match known.map(|known| known.kind) {
-            Some(super::Kind::Physical) => "Physical",
+            Some(Kind::Physical) => "Physical",
+            Some(Kind::Qemu) => "QEMU",
             _ => "Remote",
         }
     }
@@ -59,13 +70,15 @@ impl Analyst for Remote {
             return Box::pin(async move { vec![text] });
         };
         let (configuration, results) = (self.configuration.clone(), self.results.clone());
+        let host = self.host.clone();
         Box::pin(async move {
             let log = match Log::of_host(&run.folder) {
                 Ok(log) => log,
                 Err(error) => return vec![format!("the log of the analysis cannot be written: {error}")],
             };
-            let agent = Agent::new(machine.agent());
-            let analysis = Analysis { run, machine, configuration, agent, log, errors: Vec::new() };
+            let agent = Agent::new(Line::Network(machine.agent()));
+            let (errors, hosted) = (Vec::new(), None);
+            let analysis = Analysis { run, machine, configuration, agent, log, errors, host, hosted };
             analysis.whole(&results).await
         })
     }
@@ -79,11 +92,18 @@ struct Analysis {
     agent: Agent,
     log: Log,
     errors: Vec<String>,
+    host: Result<Host, String>,
+    /// The machine, if Harrier runs it.
+    hosted: Option<Hosted>,
 }
 
 impl Analysis {
     async fn whole(mut self, results: &Arc<ResultServer>) -> Vec<String> {
-        let registered = results.register(self.machine.ip, self.run.task.id, &self.run.folder);
+        let (task, folder) = (self.run.task.id, &self.run.folder);
+        let registered = match self.machine.ip {
+            Some(ip) if self.machine.kind != Kind::Qemu => results.register(ip, task, folder),
+            _ => results.begin(task, folder),
+        };
         let registration = match registered {
             Ok(registration) => registration,
             Err(error) => {
@@ -93,7 +113,7 @@ impl Analysis {
         };
         let stop = self.run.stop.clone();
         let done = tokio::select! {
-            done = self.attempt() => done,
+            done = self.attempt(&registration) => done,
             () = stop.cancelled() => Err("the analysis was stopped: another task takes its place, or the server ends".into()),
         };
         if let Err(text) = done {
@@ -103,24 +123,62 @@ impl Analysis {
         self.errors
     }
 
-    async fn attempt(&mut self) -> Result<(), String> {
-        self.check_wishes()?;
-        let task = self.run.task.id;
-        let routed = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, "none")).await;
+    async fn attempt(&mut self, registration: &Registration) -> Result<(), String> {
+        let wish = self.wish()?;
+        let (task, route) = (self.run.task.id, wish.as_ref().map_or_else(|| "none".to_owned(), Wish::name));
+        let routed = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, &route)).await;
         routed.map_err(|error| format!("the route cannot be noted: {error}"))?;
-        self.reset().await?;
-        self.set_guest(GuestStatus::Starting).await;
         let critical = self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout);
         // Once for the machine to come up, once for the files, once for the run.
         let limit = Duration::from_secs(critical);
-        self.connect(Instant::now() + limit).await?;
+        let mut boot = limit;
+        match &wish {
+            Some(wish) => {
+                self.set_guest(GuestStatus::Starting).await;
+                self.start(wish, registration).await?;
+                boot = Duration::from_secs(self.machine.boot_timeout);
+            }
+            None => {
+                self.reset().await?;
+                self.set_guest(GuestStatus::Starting).await;
+            }
+        }
+        self.connect(Instant::now() + boot).await?;
         self.run.sandbox.pool.set_status(&self.machine.name, "running");
         tokio::time::timeout(limit, self.upload())
             .await
             .unwrap_or_else(|_| Err(format!("the guest took longer than {critical} s to take its files")))?;
         self.set_guest(GuestStatus::Running).await;
         self.tell("running", "the analyzer runs");
-        self.watch(Instant::now() + limit).await
+        let until = Instant::now() + limit;
+        let Some(vm) = self.hosted.as_ref().map(|hosted| hosted.vm.clone()) else {
+            return self.watch(until).await;
+        };
+        let screen = screen::Watch::new(&self.run);
+        let watched = tokio::select! {
+            watched = self.watch(until) => watched,
+            end = vm.ended() => Err(format!("the machine ended before the analyzer did: {end}")),
+            never = screen.watch(&vm) => match never {},
+        };
+        screen.shoot(&vm).await;
+        watched
+    }
+
+    /// Starts a machine that Harrier runs.
+    async fn start(&mut self, wish: &Wish, registration: &Registration) -> Result<(), String> {
+        let host = self.host.clone()?;
+        self.tell("restoring", &format!("starting the machine {}", self.machine.name));
+        let clock = self.clock();
+        let hosted = Hosted::start(&host, &self.machine, &self.run, wish, registration, clock).await?;
+        self.log.info(if hosted.is_restored {
+            "the machine goes on from its saved state"
+        } else {
+            "the machine boots"
+        });
+        self.log.info(&format!("the network is {}", wish.name()));
+        self.agent = hosted.agent();
+        self.hosted = Some(hosted);
+        Ok(())
     }
 
     /// Seconds that the sample may run.
@@ -129,11 +187,14 @@ impl Analysis {
         u64::from(if asked == 0 { self.run.sandbox.settings.default_timeout } else { asked })
     }
 
-    /// What cannot be done as asked is not done in another way: it may be a matter of safety.
-    fn check_wishes(&self) -> Result<(), String> {
+    /// Which network a machine of ours gets. What cannot be done as asked is not done in another way: it may be a matter of safety.
+    fn wish(&self) -> Result<Option<Wish>, String> {
+        if self.machine.kind == Kind::Qemu {
+            return Wish::of(&self.run).map(Some);
+        }
         let options = self.run.task.options.as_deref().unwrap_or_default();
         match options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
-            None | Some("none") => Ok(()),
+            None | Some("none") => Ok(None),
             Some(other) => Err(format!(
                 "the network {other:?} is not there: the network of the machine {} is its owner's matter",
                 self.machine.name
@@ -160,6 +221,9 @@ impl Analysis {
         self.tell("starting", &format!("waiting for the agent at {}", self.machine.agent()));
         let fail = |fault: &Fault, name: &str| format!("the agent of {name} cannot be used: {fault}");
         loop {
+            if let Some(end) = self.hosted.as_ref().and_then(|hosted| hosted.vm.end()) {
+                return Err(format!("the machine ended before its agent answered: {end}"));
+            }
             let fault = match self.agent.greet().await {
                 Ok(greeting) => {
                     self.log.info(&format!("the agent answers, version {}", greeting.version));
@@ -281,9 +345,11 @@ impl Analysis {
         let results = self.configuration.results_for(&self.machine);
         let machine: Vec<(String, String)> =
             self.machine.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        // The time of submission stands for none.
-        let clock = (task.clock != task.added_on).then_some(task.clock.0);
-        let clock = clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
+        let mut options = task.options.clone().unwrap_or_default();
+        if self.hosted.is_some() && !options::pairs(&options).any(|(name, _)| name == "screenshots") {
+            // They are taken from outside, where no sample can draw them.
+            options.push_str(if options.is_empty() { "screenshots=0" } else { ",screenshots=0" });
+        }
         let conf = Conf {
             id: task.id,
             ip: results.ip(),
@@ -291,17 +357,24 @@ impl Analysis {
             category: if is_url { "url" } else { "file" },
             target: if is_url { &task.target } else { &file_name },
             package,
-            options: task.options.as_deref().unwrap_or_default(),
+            options: &options,
             file_name: &file_name,
             file_type,
             pe_exports: &exports,
             timeout: self.timeout(),
             enforce_timeout: task.enforce_timeout,
-            clock: clock.unwrap_or_else(jiff::Timestamp::now),
+            clock: self.clock().unwrap_or_else(jiff::Timestamp::now),
             machine: &machine,
         };
         self.log.info(&format!("the package is {package}"));
         Ok(conf.text())
+    }
+
+    /// The guest's clock, if the task asks for one: the time of submission stands for none.
+    fn clock(&self) -> Option<jiff::Timestamp> {
+        let task = &self.run.task;
+        let clock = (task.clock != task.added_on).then_some(task.clock.0);
+        clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok())
     }
 
     /// Asks how far the analyzer is, until it is done or its time is over.
@@ -330,13 +403,17 @@ impl Analysis {
     /// The last results, and no more of them.
     async fn end(&mut self, registration: Registration) {
         self.set_guest(GuestStatus::Stopping).await;
-        if self.run.task.memory {
+        let is_hosted = self.hosted.is_some() || self.machine.kind == Kind::Qemu;
+        if self.run.task.memory && !is_hosted {
             self.fail(format!(
                 "the memory was not written: nobody but its owner can read that of {}",
                 self.machine.name
             ));
         }
         registration.settle().await;
+        if let Some(hosted) = self.hosted.take() {
+            self.end_own(hosted).await;
+        }
         let remarks = registration.end().await;
         for text in &remarks.texts {
             self.log.warning(text);
@@ -344,9 +421,26 @@ impl Analysis {
         if remarks.more > 0 {
             self.log.warning(&format!("{} more remarks on what the guest sent were left out", remarks.more));
         }
-        // It runs on until it is reset.
-        self.run.sandbox.pool.set_status(&self.machine.name, "machete");
+        // One that somebody else runs does so until it is reset.
+        let status = if is_hosted { "poweroff" } else { "machete" };
+        self.run.sandbox.pool.set_status(&self.machine.name, status);
         self.log.info("the analysis is over");
+    }
+
+    /// The last evidence from outside, and the power off.
+    async fn end_own(&mut self, hosted: Hosted) {
+        let folder = self.run.folder.path().to_owned();
+        if self.run.task.memory && hosted.vm.end().is_none_or(|end| end == End::PoweredOff) {
+            self.tell("dumping memory", "writing the memory of the machine");
+            if let Err(error) = hosted.dump_memory(&folder).await {
+                self.fail(error);
+            }
+        }
+        let incoming = self.run.sandbox.samples.folders().1.to_owned();
+        let results = self.configuration.results_for(&self.machine);
+        for error in hosted.end(results, &folder, &incoming).await {
+            self.fail(error);
+        }
     }
 
     fn tell(&mut self, stage: &'static str, text: &str) {
