@@ -1,6 +1,8 @@
-//! A PostgreSQL server for the time of the tests, in a folder of its own, reachable over a socket there and nowhere else.
+//! A PostgreSQL server for the time of the tests, in a folder of its own, reachable over a socket there, and with TLS and a
+//! password on a port of this machine.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +14,11 @@ pub struct Postgres {
     programs: PathBuf,
     /// PostgreSQL refuses to run as root.
     as_user: Option<&'static str>,
+    port: u16,
 }
+
+/// Of the server's user, where the socket does not show who calls.
+const PASSWORD: &str = "for tests only";
 
 impl Postgres {
     /// Starts a server from the newest programs that Debian's packages have put there.
@@ -20,11 +26,32 @@ impl Postgres {
         let programs = programs().ok_or("PostgreSQL is not installed below /usr/lib/postgresql")?;
         let folder = std::env::temp_dir().join(format!("harrier-postgres-{}", std::process::id()));
         let is_root = output(&mut command("id", &["--user"]))?.trim() == "0";
-        let server = Self { folder, programs, as_user: is_root.then_some("postgres") };
+        let server = Self { folder, programs, as_user: is_root.then_some("postgres"), port: free_port()? };
         server.prepare()?;
         let data = server.text("data");
-        run(&mut server.call("initdb", &["--pgdata", &data, "--auth", "trust", "--username", "postgres"]))?;
-        let socket = format!("-k {} -h ''", server.folder.display());
+        let password = server.text("password");
+        run(&mut server.call(
+            "initdb",
+            &[
+                "--pgdata",
+                &data,
+                "--auth-local",
+                "trust",
+                "--auth-host",
+                "scram-sha-256",
+                "--pwfile",
+                &password,
+                "--username",
+                "postgres",
+            ],
+        ))?;
+        let socket = format!(
+            "-k {} -h localhost -p {} -c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
+            server.folder.display(),
+            server.port,
+            server.text("tls.pem"),
+            server.text("tls.key")
+        );
         let log = server.text("log");
         run(&mut server
             .call("pg_ctl", &["--pgdata", &data, "--options", &socket, "--log", &log, "--wait", "start"]))?;
@@ -33,14 +60,36 @@ impl Postgres {
 
     /// How to connect.
     pub fn address(&self) -> String {
-        format!("host={} user=postgres", self.folder.display())
+        format!("host={} port={} user=postgres", self.folder.display(), self.port)
+    }
+
+    /// How to connect with TLS, to whom the certificate was issued; `sslmode` is to be added.
+    pub fn tls_address(&self) -> String {
+        let root = self.text("tls.pem");
+        format!("host=localhost port={} user=postgres password='{PASSWORD}' sslrootcert={root}", self.port)
     }
 
     fn prepare(&self) -> Result {
         let folder = self.folder.display().to_string();
-        fs::create_dir_all(&self.folder).map_err(|error| format!("cannot make {folder}: {error}"))?;
+        let wrong = |error| format!("cannot make {folder}: {error}");
+        fs::create_dir_all(&self.folder).map_err(wrong)?;
+        fs::write(self.folder.join("password"), PASSWORD).map_err(wrong)?;
+        let (key, certificate) = (self.text("tls.key"), self.text("tls.pem"));
+        // Debian's servers bring openssl along.
+        let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"];
+        let mut made = command(
+            "openssl",
+            &["req", "-x509", "-nodes", "-days", "2", "-keyout", &key, "-out", &certificate],
+        );
+        made.args(ec).args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:false",
+        ]);
+        output(&mut made)?;
         match self.as_user {
-            Some(user) => run(&mut command("chown", &[user, &folder])),
+            Some(user) => run(&mut command("chown", &["--recursive", user, &folder])),
             None => Ok(()),
         }
     }
@@ -72,6 +121,11 @@ impl Drop for Postgres {
         let _ = self.call("pg_ctl", &["--pgdata", &data, "--mode", "immediate", "stop"]).status();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("localhost:0").map_err(|error| format!("no port is free: {error}"))?;
+    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }
 
 /// The folder of the newest version's programs.

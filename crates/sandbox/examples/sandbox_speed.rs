@@ -140,7 +140,7 @@ impl Bench {
         tokio::time::sleep(FLOOD).await;
         let done = self.reported().await - before;
         let per_minute = done as f64 * 60.0 / begun.elapsed().as_secs_f64();
-        println!("BENCH sandbox_analyses {per_minute:.0} per-minute budget 60");
+        println!("BENCH sandbox_analyses {per_minute:.0} analyses/min budget 60");
         for task in self.json("tasks/list?status=pending").await["tasks"].as_array().into_iter().flatten() {
             self.json(&format!("tasks/delete/{}", task["id"])).await;
         }

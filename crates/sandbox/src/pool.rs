@@ -179,21 +179,38 @@ impl Pool {
     /// Takes a free machine on which the task can run: all of its wishes have to hold.
     pub fn acquire(self: &Arc<Self>, task: &Task) -> Found {
         let mut machines = self.machines.lock();
+        let at = match self.find(&machines, task) {
+            Ok(at) => at,
+            Err(why) => return why,
+        };
+        let machine = &mut machines[at];
+        machine.locked = true;
+        machine.locked_changed_on = Some(Stamp::now());
+        Found::Lease(Box::new(Lease { pool: self.clone(), machine: machine.clone() }))
+    }
+
+    /// Why no machine can be taken for a task; `None` when one can.
+    pub fn why_none(&self, task: &Task) -> Option<String> {
+        let machines = self.machines.lock();
+        match self.find(&machines, task) {
+            Ok(_) | Err(Found::Lease(_)) => None,
+            Err(Found::None(reason) | Found::Never(reason)) => Some(reason),
+            Err(Found::Busy(1)) => Some("the one machine that fits is busy".to_owned()),
+            Err(Found::Busy(machines)) => Some(format!("all {machines} machines that fit are busy")),
+        }
+    }
+
+    /// Which of these a task gets, or what there is instead.
+    fn find(&self, machines: &[Machine], task: &Task) -> Result<usize, Found> {
         if machines.is_empty() {
-            return Found::None(self.absent.lock().clone());
+            return Err(Found::None(self.absent.lock().clone()));
         }
         let fitting: Vec<usize> =
             (0..machines.len()).filter(|at| machines[*at].misfit(task).is_none()).collect();
         if fitting.is_empty() {
-            return Found::Never(why_none(&machines, task));
+            return Err(Found::Never(why_never(machines, task)));
         }
-        let Some(at) = fitting.iter().find(|at| !machines[**at].locked) else {
-            return Found::Busy(fitting.len());
-        };
-        let machine = &mut machines[*at];
-        machine.locked = true;
-        machine.locked_changed_on = Some(Stamp::now());
-        Found::Lease(Box::new(Lease { pool: self.clone(), machine: machine.clone() }))
+        fitting.iter().find(|at| !machines[**at].locked).copied().ok_or(Found::Busy(fitting.len()))
     }
 
     /// Notes what the machinery says of a machine.
@@ -212,7 +229,7 @@ impl Pool {
 }
 
 /// The wish at which the best of the machines fails.
-fn why_none(machines: &[Machine], task: &Task) -> String {
+fn why_never(machines: &[Machine], task: &Task) -> String {
     let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     match machines.iter().filter_map(|machine| machine.misfit(task)).max() {
         None => NONE_YET.to_owned(),

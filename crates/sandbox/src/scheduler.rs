@@ -4,7 +4,6 @@
 //! waits. A task and its machine are matched in one step, so that no task is running without one. Nothing is polled: the
 //! scheduler wakes when something was submitted or a machine is free, and now and then to look at the disk.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,39 +116,41 @@ async fn dispatch(
     running: &TaskTracker,
     stop: &CancellationToken,
 ) -> DbResult<()> {
-    let waiting = sandbox.db.read(task::waiting).await?;
-    let mut reasons = HashMap::new();
-    let full_disk = if waiting.is_empty() { None } else { full_disk(sandbox) };
-    for task in waiting {
+    // Each that begins changes who is next.
+    while full_disk(sandbox).is_none() && next(sandbox, analyst, running, stop).await? {}
+    Ok(())
+}
+
+/// Lets one task begin, or end since it never can; says whether there was one.
+async fn next(
+    sandbox: &Arc<Sandbox>,
+    analyst: &Arc<dyn Analyst>,
+    running: &TaskTracker,
+    stop: &CancellationToken,
+) -> DbResult<bool> {
+    for task in sandbox.db.read(task::next_of_each_wish).await? {
         let id = task.id;
         match sandbox.pool.acquire(&task) {
             Found::Never(reason) => {
                 tracing::warn!(target: "sandbox", task = id, reason, "a task can never run");
                 sandbox.db.write(move |tx| task::give_up_waiting(tx, id, &reason)).await?;
+                return Ok(true);
             }
-            Found::None(reason) => {
-                reasons.insert(id, reason);
+            Found::Lease(lease) => {
+                begin(sandbox, analyst, running, stop, *lease, task).await?;
+                return Ok(true);
             }
-            Found::Busy(machines) => {
-                reasons.insert(id, busy(machines));
-            }
-            Found::Lease(lease) => match &full_disk {
-                Some(reason) => {
-                    reasons.insert(id, reason.clone());
-                }
-                None => begin(sandbox, analyst, running, stop, *lease, task).await?,
-            },
+            Found::None(_) | Found::Busy(_) => {}
         }
     }
-    sandbox.notes.set_waiting(reasons);
-    Ok(())
+    Ok(false)
 }
 
-fn busy(machines: usize) -> String {
-    match machines {
-        1 => "the one machine that fits is busy".to_owned(),
-        machines => format!("all {machines} machines that fit are busy"),
-    }
+/// Why a task does not run yet, if it waits and the next look will not let it begin.
+pub fn waits_for(sandbox: &Sandbox, task: &Task) -> Option<String> {
+    (task.status == Status::Pending)
+        .then(|| full_disk(sandbox).or_else(|| sandbox.pool.why_none(task)))
+        .flatten()
 }
 
 fn full_disk(sandbox: &Sandbox) -> Option<String> {

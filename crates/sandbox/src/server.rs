@@ -40,7 +40,6 @@ pub struct Sandbox {
 /// What is known of tasks while they wait or run, and is not worth a record.
 #[derive(Debug)]
 pub struct Notes {
-    waiting: Mutex<HashMap<u32, String>>,
     running: Mutex<HashMap<u32, CancellationToken>>,
     progress: Mutex<HashMap<u32, Progress>>,
     /// What was told, as it is told.
@@ -61,21 +60,11 @@ const MAX_NEWS: usize = 256;
 impl Default for Notes {
     fn default() -> Self {
         let (news, _) = broadcast::channel(MAX_NEWS);
-        Self { waiting: Mutex::default(), running: Mutex::default(), progress: Mutex::default(), news }
+        Self { running: Mutex::default(), progress: Mutex::default(), news }
     }
 }
 
 impl Notes {
-    /// Why a task still waits.
-    pub fn waits_for(&self, task: u32) -> Option<String> {
-        self.waiting.lock().get(&task).cloned()
-    }
-
-    /// All reasons anew.
-    pub fn set_waiting(&self, reasons: HashMap<u32, String>) {
-        *self.waiting.lock() = reasons;
-    }
-
     /// A task begins to run: what ends it early.
     pub fn begin(&self, task: u32) -> CancellationToken {
         let stop = CancellationToken::new();

@@ -18,7 +18,8 @@ mod sqlite;
 mod tx;
 mod value;
 
-pub use error::{DbError, DbResult};
+pub use error::{DbError, DbResult, with_causes};
+pub use postgres::address::{Address, SslMode};
 pub use row::{FromColumn, Row, Taken};
 pub use sqlite::copy_file;
 pub use tx::Tx;
@@ -29,7 +30,7 @@ pub use value::{Param, Value};
 pub enum Location {
     /// A file, made when missing.
     Sqlite(std::path::PathBuf),
-    /// A connection string or `postgres://` address.
+    /// A connection string or `postgres://` address, as [`Address`] reads it.
     Postgres(String),
 }
 

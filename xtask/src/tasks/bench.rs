@@ -15,7 +15,7 @@ the lines they print of the form
 
   BENCH <name> <figure> <unit> budget <figure>
 
-A unit that ends in `/s` is a rate, where more is better; any other unit is a cost, where less is better.
+A unit with a `/` is a rate, where more is better; any other unit is a cost, where less is better.
 Only programs whose name contains one of the NAMEs run. --strict fails when a figure misses its budget;
 without it the table only tells. Run on an idle machine.",
     run: bench,
@@ -121,7 +121,7 @@ impl Figure {
 
     /// The part of the budget that is used: above 1 the budget is missed.
     fn share(&self) -> f64 {
-        if self.unit.ends_with("/s") { self.budget / self.value } else { self.value / self.budget }
+        if self.unit.contains('/') { self.budget / self.value } else { self.value / self.budget }
     }
 }
 
@@ -147,8 +147,9 @@ mod tests {
     #[test]
     fn a_rate_wants_more_and_a_cost_wants_less() {
         let rate = Figure::parse("BENCH parse 100 MB/s budget 50").unwrap();
+        let slow = Figure::parse("BENCH runs 120 runs/min budget 60").unwrap();
         let cost = Figure::parse("BENCH start 30 ms budget 20").unwrap();
-        assert_eq!((rate.share(), cost.share()), (0.5, 1.5));
+        assert_eq!((rate.share(), slow.share(), cost.share()), (0.5, 0.5, 1.5));
         assert!(table(&[rate, cost]).contains("OVER"));
     }
 

@@ -51,6 +51,7 @@ fn rust(args: &[String]) -> Result {
     let agent = guest_agent::build()?;
     let mut all = cargo(&["test", "--workspace"]);
     let all = all.args(args).env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_TEST_NATS", nats);
+    all.env("HARRIER_TEST_POSTGRES_TLS", postgres.tls_address());
     run(all.env("HARRIER_GUEST_AGENT", agent))?;
     if !args.is_empty() {
         return Ok(());

@@ -119,23 +119,11 @@ impl Intake {
         });
         appended.map_err(|error| error.to_string())?;
         wait.await.map_err(|_| "the log writer has stopped".to_owned())?.map_err(|error| {
-            let error = whole(&error);
+            let error = store::db::with_causes(&error);
             tracing::error!(target: "agents", error, "log lines were not written");
             format!("cannot write the log: {error}")
         })
     }
-}
-
-/// An error with what caused it.
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl WebhookSink {
         let body = body.map_err(|error| again(error.to_string()))?;
         let sent = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body).send().await;
         // The address may hold a secret.
-        let answer = sent.map_err(|error| again(causes(&error.without_url())))?;
+        let answer = sent.map_err(|error| again(store::db::with_causes(&error.without_url())))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
             StatusCode::PAYLOAD_TOO_LARGE => Err(Refused::TooLarge),
@@ -122,16 +122,6 @@ impl WebhookSink {
 enum Refused {
     TooLarge,
     Again(String, Option<Duration>),
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn name(name: &str) -> Result<HeaderName, String> {

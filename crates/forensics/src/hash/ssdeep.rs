@@ -11,17 +11,20 @@ const LENGTH: usize = 64;
 const HALF: usize = LENGTH / 2;
 const MIN_BLOCK: u64 = 3;
 const WINDOW: usize = 7;
-const PRIME: u32 = 0x0100_0193;
-const START: u32 = 0x2802_1967;
 /// The largest block size is `MIN_BLOCK << (SIZES - 1)`.
 const SIZES: usize = 31;
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// Content after which sizes are dropped that cannot be chosen any more.
+const STRIDE: usize = 64 << 10;
+/// Hashes of pieces that are made together, in two registers.
+const LANES: usize = 16;
+
 /// The hash of the last seven bytes.
 #[derive(Clone, Default)]
 struct Rolling {
-    window: [u8; WINDOW],
-    at: usize,
+    /// The bytes themselves, the oldest first, below an eighth that does not count.
+    window: u64,
     sum: u32,
     weighted: u32,
     shifted: u32,
@@ -30,10 +33,10 @@ struct Rolling {
 impl Rolling {
     fn push(&mut self, byte: u8) -> u32 {
         let c = u32::from(byte);
+        let oldest = (self.window >> (8 * (WINDOW - 1))) as u8;
         self.weighted = self.weighted.wrapping_sub(self.sum).wrapping_add(WINDOW as u32 * c);
-        self.sum = self.sum.wrapping_add(c).wrapping_sub(u32::from(self.window[self.at]));
-        self.window[self.at] = byte;
-        self.at = (self.at + 1) % WINDOW;
+        self.sum = self.sum.wrapping_add(c).wrapping_sub(u32::from(oldest));
+        self.window = self.window << 8 | u64::from(byte);
         self.shifted = (self.shifted << 5) ^ c;
         self.value()
     }
@@ -41,14 +44,67 @@ impl Rolling {
     fn value(&self) -> u32 {
         self.sum.wrapping_add(self.weighted).wrapping_add(self.shifted)
     }
+
+    /// Goes on to the first place where a piece of this size may end: how many bytes that are, and the value there.
+    fn next_cut(&mut self, bytes: &[u8], size: usize) -> (usize, Option<u32>) {
+        let mask = (1_u32 << size) - 1;
+        let mut rolling = self.clone();
+        for (at, &byte) in bytes.iter().enumerate() {
+            let rolled = rolling.push(byte);
+            // Most places fail here already, without a division.
+            if rolled.wrapping_add(1) & mask == 0 && is_cut(rolled, size) {
+                *self = rolling;
+                return (at + 1, Some(rolled));
+            }
+        }
+        *self = rolling;
+        (bytes.len(), None)
+    }
+}
+
+/// Whether a piece of the size `MIN_BLOCK << size` ends where the rolling hash has this value.
+fn is_cut(rolled: u32, size: usize) -> bool {
+    let block = MIN_BLOCK << size;
+    u64::from(rolled) % block == block - 1
+}
+
+/// The running hashes of all sizes: FNV, of which only the lowest six bits are ever shown, and these depend on nothing else, so
+/// that as few bits are kept as processors multiply many of at once. Each
+/// size has two neighbours: for the signature, and for the half signature, which is cut less often once full.
+#[derive(Clone)]
+struct Hashes([u16; Hashes::LEN]);
+
+impl Hashes {
+    const LEN: usize = (2 * (SIZES + 1)).next_multiple_of(LANES);
+    const START: u16 = 0x1967;
+    const PRIME: u16 = 0x0193;
+
+    /// Goes on with all, up to this number of sizes.
+    fn push(&mut self, bytes: &[u8], sizes: usize) {
+        for lanes in self.0.chunks_exact_mut(LANES).take((2 * sizes).div_ceil(LANES)) {
+            let mut hashes = [0; LANES];
+            hashes.copy_from_slice(lanes);
+            for &byte in bytes {
+                for hash in &mut hashes {
+                    *hash = hash.wrapping_mul(Self::PRIME) ^ u16::from(byte);
+                }
+            }
+            lanes.copy_from_slice(&hashes);
+        }
+    }
+
+    fn full(&mut self, size: usize) -> &mut u16 {
+        &mut self.0[2 * size]
+    }
+
+    fn half(&mut self, size: usize) -> &mut u16 {
+        &mut self.0[2 * size + 1]
+    }
 }
 
 /// The pieces of one block size.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Pieces {
-    /// The hashes of the running piece: for the signature, and for the half signature, which is cut less often once full.
-    hash: u32,
-    half_hash: u32,
     text: Vec<u8>,
     half_text: Vec<u8>,
     /// The character of the last piece, which goes on to the end once a signature is full.
@@ -57,36 +113,25 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn new() -> Self {
-        let (text, half_text) = (Vec::new(), Vec::new());
-        Pieces { hash: START, half_hash: START, text, half_text, last: None, half_last: None }
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.hash = self.hash.wrapping_mul(PRIME) ^ u32::from(byte);
-        self.half_hash = self.half_hash.wrapping_mul(PRIME) ^ u32::from(byte);
-    }
-
-    /// Ends the running piece.
-    fn cut(&mut self) {
-        let (full, half) = (digit(self.hash), digit(self.half_hash));
+    /// Ends the running piece, whose hashes these are.
+    fn cut(&mut self, full: &mut u16, half: &mut u16) {
         if self.text.len() < LENGTH - 1 {
-            self.text.push(full);
-            self.hash = START;
+            self.text.push(digit(*full));
+            *full = Hashes::START;
         } else {
-            self.last = Some(full);
+            self.last = Some(digit(*full));
         }
         if self.half_text.len() < HALF - 1 {
-            self.half_text.push(half);
-            self.half_hash = START;
+            self.half_text.push(digit(*half));
+            *half = Hashes::START;
         } else {
-            self.half_last = Some(half);
+            self.half_last = Some(digit(*half));
         }
     }
 }
 
-fn digit(hash: u32) -> u8 {
-    DIGITS[(hash % 64) as usize]
+fn digit(hash: u16) -> u8 {
+    DIGITS[usize::from(hash % 64)]
 }
 
 /// The hash of bytes handed over in pieces.
@@ -94,42 +139,48 @@ pub struct Ssdeep {
     rolling: Rolling,
     /// Block sizes from `first` on; the last has had no cut yet.
     sizes: Vec<Pieces>,
+    hashes: Hashes,
     first: usize,
     total: u64,
 }
 
 impl Default for Ssdeep {
     fn default() -> Self {
-        Ssdeep { rolling: Rolling::default(), sizes: vec![Pieces::new()], first: 0, total: 0 }
+        let hashes = Hashes([Hashes::START; Hashes::LEN]);
+        Ssdeep { rolling: Rolling::default(), sizes: vec![Pieces::default()], hashes, first: 0, total: 0 }
     }
 }
 
 impl Ssdeep {
     pub fn update(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            let rolled = u64::from(self.rolling.push(byte));
-            self.sizes.iter_mut().for_each(|pieces| pieces.push(byte));
-            if rolled % (MIN_BLOCK << self.first) == (MIN_BLOCK << self.first) - 1 {
-                self.cut(rolled);
+        for mut bytes in bytes.chunks(STRIDE) {
+            self.total += bytes.len() as u64;
+            while !bytes.is_empty() {
+                let (count, cut) = self.rolling.next_cut(bytes, self.first);
+                let (piece, rest) = bytes.split_at(count);
+                self.hashes.push(piece, self.sizes.len());
+                if let Some(rolled) = cut {
+                    self.cut(rolled);
+                }
+                bytes = rest;
             }
+            self.forget();
         }
-        self.total += bytes.len() as u64;
-        self.forget();
     }
 
     /// A cut of one block size may be one of the next as well, and only then.
-    fn cut(&mut self, rolled: u64) {
+    fn cut(&mut self, rolled: u32) {
         let mut i = 0;
-        while i < self.sizes.len() {
-            let block = MIN_BLOCK << (self.first + i);
-            if rolled % block != block - 1 {
-                break;
-            }
+        while i < self.sizes.len() && is_cut(rolled, self.first + i) {
             if i + 1 == self.sizes.len() && self.first + i + 1 < SIZES {
                 // The next size had no cut so far either, so its state is that of this one.
                 self.sizes.push(self.sizes[i].clone());
+                *self.hashes.full(i + 1) = *self.hashes.full(i);
+                *self.hashes.half(i + 1) = *self.hashes.half(i);
             }
-            self.sizes[i].cut();
+            let (mut full, mut half) = (*self.hashes.full(i), *self.hashes.half(i));
+            self.sizes[i].cut(&mut full, &mut half);
+            (*self.hashes.full(i), *self.hashes.half(i)) = (full, half);
             i += 1;
         }
     }
@@ -141,11 +192,12 @@ impl Ssdeep {
             && self.sizes[1].text.len() >= HALF
         {
             self.sizes.remove(0);
+            self.hashes.0.copy_within(2.., 0);
             self.first += 1;
         }
     }
 
-    pub fn finish(self) -> String {
+    pub fn finish(mut self) -> String {
         let mut chosen = self.first;
         while (MIN_BLOCK << chosen) * (LENGTH as u64) < self.total && chosen + 1 < SIZES {
             chosen += 1;
@@ -156,17 +208,21 @@ impl Ssdeep {
             chosen -= 1;
         }
         let open = self.rolling.value() != 0;
-        let Some(pieces) = has(chosen) else { return String::new() };
+        let at = chosen - self.first;
         // Without a cut, the next size would have run along: its half signature is that of one open piece.
-        let next = has(chosen + 1).unwrap_or(pieces);
-        let full = closed(&pieces.text, pieces.last, open, pieces.hash);
-        let half = closed(&next.half_text, next.half_last, open, next.half_hash);
+        let next = if at + 1 < self.sizes.len() { at + 1 } else { at };
+        let (full_hash, half_hash) = (*self.hashes.full(at), *self.hashes.half(next));
+        let Some((pieces, next)) = self.sizes.get(at).zip(self.sizes.get(next)) else {
+            return String::new();
+        };
+        let full = closed(&pieces.text, pieces.last, open, full_hash);
+        let half = closed(&next.half_text, next.half_last, open, half_hash);
         format!("{}:{full}:{half}", MIN_BLOCK << chosen)
     }
 }
 
 /// A signature with what stands for its last, open piece.
-fn closed(text: &[u8], last: Option<u8>, open: bool, hash: u32) -> String {
+fn closed(text: &[u8], last: Option<u8>, open: bool, hash: u16) -> String {
     let end = if open { Some(digit(hash)) } else { last };
     text.iter().copied().chain(end).map(char::from).collect()
 }

@@ -1,5 +1,7 @@
 //! Scheduling itself: the analyst of these tests runs no machine but says when it is done.
 
+use std::collections::HashMap;
+
 use parking_lot::Mutex;
 use store::db::{Db, Location};
 use store::sandbox::{NewTask, Stamp};
@@ -79,6 +81,10 @@ impl Setting {
         self.sandbox.db.read(move |tx| task::view(tx, id)).await.unwrap().unwrap()
     }
 
+    async fn waits_for(&self, id: u32) -> Option<String> {
+        waits_for(&self.sandbox, &self.view(id).await)
+    }
+
     /// Waits until a task is in this state.
     async fn until(&self, id: u32, status: Status) -> Task {
         for _ in 0..1000 {
@@ -103,14 +109,14 @@ async fn what_cannot_run_now_holds_nobody_up_and_says_why() {
     let third = setting.submit(|_| {}).await;
     assert_eq!(setting.began.recv().await, Some(third));
     assert_eq!(setting.view(second).await.status, Status::Pending);
-    assert_eq!(setting.sandbox.notes.waits_for(second).unwrap(), "the one machine that fits is busy");
+    assert_eq!(setting.waits_for(second).await.unwrap(), "the one machine that fits is busy");
     let running = setting.view(first).await;
     assert_eq!((running.status, &*running.guest.unwrap().manager), (Status::Running, "Scripted"));
     setting.analyst.end(first);
     assert_eq!(setting.began.recv().await, Some(second));
     let done = setting.until(first, Status::Reported).await;
     assert!(done.completed_on.is_some() && done.errors.is_empty());
-    assert_eq!(setting.sandbox.notes.waits_for(second), None);
+    assert_eq!(setting.waits_for(second).await, None);
 }
 
 #[tokio::test]
@@ -128,13 +134,8 @@ async fn the_disk_guard_lets_nothing_begin() {
     })
     .await;
     let id = setting.submit(|_| {}).await;
-    for _ in 0..500 {
-        if setting.sandbox.notes.waits_for(id).is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(setting.sandbox.notes.waits_for(id).unwrap().contains("MB are free"));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(setting.waits_for(id).await.unwrap().contains("MB are free"));
     assert_eq!((setting.view(id).await.status, setting.sandbox.pool.counts()), (Status::Pending, (1, 1)));
 }
 
@@ -173,6 +174,7 @@ async fn what_a_server_breaks_off_as_it_ends_begins_anew_with_the_next() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(setting.view(id).await.status, Status::Running);
+    recover(&setting.sandbox).await.unwrap();
     setting.stop = CancellationToken::new();
     setting.schedule();
     assert_eq!(setting.began.recv().await, Some(id));

@@ -62,6 +62,17 @@ impl From<rusqlite::Error> for DbError {
     }
 }
 
+/// An error and what caused it, for logs and people.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// The message alone, without the code in front.
 fn text(error: &rusqlite::Error) -> String {
     match error {

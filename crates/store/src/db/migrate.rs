@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../../migrations/0003_users.sql")),
     (4, include_str!("../../migrations/0004_sandbox.sql")),
     (5, include_str!("../../migrations/0005_host_facts.sql")),
+    (6, include_str!("../../migrations/0006_look_ups.sql")),
 ];
 
 /// The newest migration that was part of a release. For each up to it the tests keep data that such a server had written, see

@@ -1,5 +1,8 @@
 //! PostgreSQL: pooled connections, serializable transactions, run again when the server asks for it.
 
+pub mod address;
+mod tls;
+
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,16 +10,21 @@ use std::sync::Arc;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::TryStreamExt as _;
 use tokio::runtime::{Handle, Runtime};
+use tokio_postgres::Statement;
+use tokio_postgres::config::{Host, SslMode as DriverMode};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, NoTls, Statement};
 
-use super::error::{DbError, DbResult};
+use address::{Address, SslMode};
+
+use super::error::{DbError, DbResult, with_causes};
 use super::row::{Column, Row};
 use super::tx::{On, Tx};
 use super::value::Value;
 
 /// Connections at most.
 const CONNECTIONS: usize = 16;
+/// Statements that a connection keeps prepared, here and on the server: those with lists of ids differ each time.
+const PREPARED: usize = 512;
 /// How often a transaction is tried before its caller hears that the database is busy.
 const ATTEMPTS: usize = 20;
 
@@ -55,13 +63,13 @@ impl Mode {
 impl Postgres {
     /// Connects once, to say early what is wrong with the address.
     pub async fn open(address: &str) -> DbResult<Self> {
-        let config: Config =
-            address.parse().map_err(|e: tokio_postgres::Error| DbError::Connect(e.to_string()))?;
-        let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let address = Address::parse(address).map_err(DbError::Connect)?;
+        let connector = tls::connector(&address).map_err(DbError::Connect)?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(protected(address), connector, recycling);
         let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
         let pool = pool.map_err(|e| DbError::Connect(e.to_string()))?;
-        drop(pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?);
+        drop(connection(&pool).await?);
         Ok(Self { pool, handle: Handle::current(), _own: None })
     }
 
@@ -79,7 +87,7 @@ impl Postgres {
         mode: Mode,
         work: impl Fn(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let client = self.handle.block_on(self.pool.get()).map_err(|e| DbError::Connect(e.to_string()))?;
+        let client = self.handle.block_on(connection(&self.pool))?;
         transact(&Session { client, handle: self.handle.clone() }, mode, &work)
     }
 
@@ -90,18 +98,38 @@ impl Postgres {
         E: From<DbError> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        let client = self.pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?;
+        let client = connection(&self.pool).await?;
         let handle = Handle::current();
         let run = move || transact(&Session { client, handle }, mode, &work);
         tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(DbError::Panicked.into()))
     }
 }
 
+async fn connection(pool: &Pool) -> DbResult<Object> {
+    pool.get().await.map_err(|error| DbError::Connect(with_causes(&error)))
+}
+
+/// What the driver is told: it knows fewer modes.
+fn protected(address: Address) -> tokio_postgres::Config {
+    let hosts = address.config.get_hosts();
+    let is_local = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
+    let mode = match address.mode() {
+        // Servers speak no TLS on Unix sockets.
+        _ if is_local => DriverMode::Disable,
+        SslMode::Disable => DriverMode::Disable,
+        SslMode::Prefer => DriverMode::Prefer,
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
+    };
+    let mut config = address.config;
+    config.ssl_mode(mode);
+    config
+}
+
 #[cfg(test)]
 impl Postgres {
     /// Runs a statement outside of transactions.
     pub async fn batch(&self, sql: &str) -> DbResult<()> {
-        let client = self.pool.get().await.map_err(|e| DbError::Connect(e.to_string()))?;
+        let client = connection(&self.pool).await?;
         Ok(client.batch_execute(sql).await?)
     }
 }
@@ -189,7 +217,11 @@ impl Running<'_> {
     }
 
     async fn prepare(&self, sql: &str) -> DbResult<Statement> {
-        Ok(self.session.client.prepare_cached(sql).await?)
+        let client = &self.session.client;
+        if client.statement_cache.size() >= PREPARED {
+            client.statement_cache.clear();
+        }
+        Ok(client.prepare_cached(sql).await?)
     }
 
     fn noted<T>(&mut self, done: DbResult<T>) -> DbResult<T> {
@@ -218,4 +250,25 @@ fn column(row: &tokio_postgres::Row, index: usize) -> DbResult<Column> {
     } else {
         row.try_get::<_, Option<String>>(index)?.map_or(Column::Null, Column::Text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Location, fresh};
+    use crate::params;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn statements_that_always_differ_do_not_pile_up_on_the_server() {
+        let Some(Location::Postgres(address)) = fresh::postgres_place().await else { return };
+        let postgres = Postgres::open(&address).await.unwrap();
+        let held = postgres.run(Mode::Read, |tx| {
+            for number in 0..PREPARED + 50 {
+                tx.values::<i64>(&format!("SELECT {number}::bigint"), &[])?;
+            }
+            tx.value::<i64>("SELECT COUNT(*) FROM pg_prepared_statements", params![])
+        });
+        let held = held.await.unwrap().unwrap();
+        assert!(held > 0 && held <= PREPARED as i64, "{held}");
+    }
 }

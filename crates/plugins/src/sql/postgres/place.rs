@@ -2,12 +2,11 @@
 
 use std::io;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use store::db::{Address, SslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{self, Host};
 use vql::call::Error;
 
 use crate::net::dial::{Dialler, Line};
@@ -18,50 +17,23 @@ const PORT: u16 = 5432;
 /// What asks a server whether it speaks TLS.
 const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// `sslmode`, with the meaning that the usual clients give it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Disable,
-    /// Encrypted if the server can.
-    Prefer,
-    /// Encrypted; whoever answers is believed.
-    Require,
-    /// Encrypted, and the server has a certificate for its name.
-    Verify,
-}
-
+/// Where a server is, as [`Address`] reads it.
 pub struct Place {
     pub config: Config,
-    mode: Mode,
+    mode: SslMode,
 }
-
-static MODE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(^|[\s?&])sslmode\s*=\s*'?([a-zA-Z-]*)'?").ok());
 
 impl FromStr for Place {
     type Err = Error;
 
     /// `postgres://user:password@host:port/database?sslmode=verify-full`, or `host=… user=… dbname=…`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let mut mode = "require".to_owned();
-        // The library knows fewer of them, and does not get to know any: TLS is ours.
-        let text = MODE.as_ref().map_or(text.into(), |regex| {
-            regex.replace_all(text, |found: &Captures<'_>| {
-                mode = found[2].to_ascii_lowercase();
-                format!("{}sslmode=disable", &found[1])
-            })
-        });
-        let mode = match mode.as_str() {
-            "disable" => Mode::Disable,
-            "allow" | "prefer" => Mode::Prefer,
-            "require" => Mode::Require,
-            "verify-ca" | "verify-full" => Mode::Verify,
-            other => return Err(Error::new(format!("connstring: unknown sslmode {other}"))),
-        };
-        let mut config: Config = text.parse().map_err(|e: tokio_postgres::Error| {
-            let why = std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
-            Error::new(format!("connstring: {why}"))
-        })?;
+        let Address { mut config, ssl } =
+            Address::parse(text).map_err(|why| Error::new(format!("connstring: {why}")))?;
+        if ssl.root_cert.is_some() || ssl.cert.is_some() {
+            // Queries read files with accessors, if they may at all.
+            return Err("connstring: sslrootcert, sslcert and sslkey are not supported".into());
+        }
         if config.get_hosts().is_empty() {
             return Err("connstring names no host".into());
         }
@@ -71,11 +43,9 @@ impl FromStr for Place {
         if !config.get_hostaddrs().is_empty() {
             return Err("connstring: hostaddr is not supported: name the address as host".into());
         }
-        if config.get_application_name().is_none() {
-            config.application_name("harrier");
-        }
-        config.ssl_mode(SslMode::Disable);
-        Ok(Place { config, mode })
+        // TLS is ours.
+        config.ssl_mode(config::SslMode::Disable);
+        Ok(Place { config, mode: ssl.mode.unwrap_or(SslMode::Require) })
     }
 }
 
@@ -105,19 +75,22 @@ impl Place {
         let stream = dialler.tcp(host, port).await?;
         stream.set_nodelay(true)?;
         let mut line: Line = Box::new(stream);
-        if self.mode == Mode::Disable {
+        if self.mode == SslMode::Disable {
             return Ok(line);
         }
         line.write_all(&TLS_REQUEST).await?;
         // Nothing but this byte is read, so that nobody can put words into what follows.
         match (line.read_u8().await?, self.mode) {
             (b'S', mode) => {
-                let mut trust = Trust { skip_verify: mode != Mode::Verify, ..Trust::default() };
+                let mut trust = Trust {
+                    skip_verify: matches!(mode, SslMode::Prefer | SslMode::Require),
+                    ..Trust::default()
+                };
                 // Where certificates have to be checked, they are.
                 trust.skip_verify &= dialler.check(&trust).is_ok();
                 dialler.secure(line, host, &trust).await
             }
-            (b'N', Mode::Prefer) => Ok(line),
+            (b'N', SslMode::Prefer) => Ok(line),
             (b'N', _) => {
                 Err(io::Error::other("the server does not speak TLS, and sslmode does not disable it"))
             }
@@ -134,11 +107,11 @@ mod tests {
     fn connection_strings_are_read() {
         let mode = |text: &str| text.parse::<Place>().map(|p| p.mode).map_err(|e| e.to_string());
         for (text, wanted) in [
-            ("postgres://u:p@h/d", Mode::Require),
-            ("postgres://u:p@h/d?sslmode=disable", Mode::Disable),
-            ("postgresql://u@h/d?application_name=x&sslmode=verify-full", Mode::Verify),
-            ("host=h user=u sslmode='verify-ca' dbname=d", Mode::Verify),
-            ("host=/run user=u sslmode = prefer", Mode::Prefer),
+            ("postgres://u:p@h/d", SslMode::Require),
+            ("postgres://u:p@h/d?sslmode=disable", SslMode::Disable),
+            ("postgresql://u@h/d?application_name=x&sslmode=verify-full", SslMode::VerifyFull),
+            ("host=h user=u sslmode='verify-ca' dbname=d", SslMode::VerifyFull),
+            ("host=/run user=u sslmode = prefer", SslMode::Prefer),
         ] {
             assert_eq!(mode(text), Ok(wanted), "{text}");
         }

@@ -64,10 +64,31 @@ fn add_errors(tx: &mut Tx<'_>, tasks: &mut [Task]) -> DbResult<()> {
     Ok(())
 }
 
-/// The tasks that wait for a machine, in the order in which they are served: by priority, then by age.
-pub fn waiting(tx: &mut Tx<'_>) -> DbResult<Vec<Task>> {
-    let sql = format!("{} WHERE t.status = $1 ORDER BY t.priority DESC, t.added_on, t.id", select());
-    tx.all(&sql, params![Status::Pending.name()], from_row)
+/// Of all tasks that ask for the same kind of machine the one that is served first; in the order in which they are served: by
+/// priority, then by age. However many wait, these are as many as there are kinds of wishes.
+pub fn next_of_each_wish(tx: &mut Tx<'_>) -> DbResult<Vec<Task>> {
+    let sql = "SELECT DISTINCT machine, platform, tags FROM tasks WHERE status = $1";
+    let wishes = tx.all(sql, params![Status::Pending.name()], |row| {
+        Ok((row.take::<Option<String>>()?, row.take::<Option<String>>()?, row.take::<String>()?))
+    })?;
+    let mut first = Vec::new();
+    for (machine, platform, tags) in wishes {
+        let mut values = vec![Status::Pending.name().value(), tags.value()];
+        let mut sql = format!("{} WHERE t.status = $1 AND t.tags = $2", select());
+        for (column, wish) in [("t.machine", &machine), ("t.platform", &platform)] {
+            match wish {
+                Some(wish) => {
+                    values.push(wish.value());
+                    sql.push_str(&format!(" AND {column} = ${}", values.len()));
+                }
+                None => sql.push_str(&format!(" AND {column} IS NULL")),
+            }
+        }
+        sql.push_str(" ORDER BY t.priority DESC, t.added_on, t.id LIMIT 1");
+        first.extend(tx.first(&sql, &values, from_row)?);
+    }
+    first.sort_by_key(|task| (std::cmp::Reverse(task.priority), task.added_on, task.id));
+    Ok(first)
 }
 
 /// How many tasks there are.

@@ -36,6 +36,10 @@ async fn finish(db: &Db, id: u32) {
     }
 }
 
+async fn next(db: &Db) -> Vec<u32> {
+    write(db, next_of_each_wish).await.iter().map(|task| task.id).collect()
+}
+
 on_each! {
     async fn a_task_is_as_on_the_wire(db: &Db) {
         let id = write(db, |tx| {
@@ -85,11 +89,36 @@ on_each! {
         for priority in [1, 3, 1, 3, -1] {
             write(db, move |tx| create(tx, &NewTask { priority, ..NewTask::of_url("u") })).await;
         }
-        let order = write(db, waiting).await;
-        assert_eq!(order.iter().map(|task| task.id).collect::<Vec<_>>(), [2, 4, 1, 3, 5]);
-        assert!(write(db, |tx| take(tx, 2)).await);
-        assert!(!write(db, |tx| take(tx, 2)).await);
-        assert!(!write(db, |tx| set_status(tx, 4, Status::Reported)).await);
+        for id in [2, 4, 1, 3, 5] {
+            assert_eq!(next(db).await, [id]);
+            assert!(write(db, move |tx| take(tx, id)).await);
+            assert!(!write(db, move |tx| take(tx, id)).await);
+        }
+        write(db, |tx| create(tx, &NewTask::of_url("u"))).await;
+        assert!(!write(db, |tx| set_status(tx, 6, Status::Reported)).await);
+    }
+
+    async fn of_each_wish_one_is_next(db: &Db) {
+        let wish = |machine: Option<&str>, platform: Option<&str>, tags: &str, priority| NewTask {
+            machine: machine.map(String::from),
+            platform: platform.map(String::from),
+            tags: tags.split_whitespace().map(String::from).collect(),
+            priority,
+            ..NewTask::of_url("u")
+        };
+        for new in [
+            wish(None, None, "", 1),
+            wish(None, None, "office", 2),
+            wish(None, Some("windows"), "office", 1),
+            wish(None, None, "", 1),
+            wish(None, None, "office", 3),
+            wish(Some("one"), None, "", 3),
+        ] {
+            write(db, move |tx| create(tx, &new)).await;
+        }
+        assert_eq!(next(db).await, [5, 6, 1, 3]);
+        assert!(write(db, |tx| take(tx, 5)).await && write(db, |tx| take(tx, 1)).await);
+        assert_eq!(next(db).await, [6, 2, 3, 4]);
     }
 
     async fn what_was_running_when_the_server_died_waits_again(db: &Db) {

@@ -20,6 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::api::routes::path::Id;
 use crate::api::{Error, Result};
+use crate::scheduler;
 use crate::server::{Progress, Sandbox};
 
 /// How often the state is looked at when nothing is told.
@@ -71,7 +72,7 @@ impl Following {
         self.is_over = task.status.is_final();
         let running = task.status == Status::Running;
         let progress = if running { self.sandbox.notes.progress(id) } else { None };
-        let waits_for = if task.status == Status::Pending { self.sandbox.notes.waits_for(id) } else { None };
+        let waits_for = scheduler::waits_for(&self.sandbox, &task);
         Some(json!({"id": id, "status": task.status, "progress": progress, "waits_for": waits_for}))
     }
 

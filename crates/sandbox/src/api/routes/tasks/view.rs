@@ -11,6 +11,7 @@ use store::sandbox::{Task, task};
 use crate::api::reply::Reply;
 use crate::api::routes::path::Id;
 use crate::api::{Error, Result};
+use crate::scheduler;
 use crate::server::{Progress, Sandbox};
 
 pub fn routes() -> Router<Arc<Sandbox>> {
@@ -37,6 +38,6 @@ struct Shown {
 async fn view(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Reply<Answer>> {
     let task = sandbox.db.read(move |tx| task::view(tx, id)).await?;
     let task = task.ok_or_else(|| Error::not_found("Task not found"))?;
-    let (waits_for, progress) = (sandbox.notes.waits_for(id), sandbox.notes.progress(id));
+    let (waits_for, progress) = (scheduler::waits_for(&sandbox, &task), sandbox.notes.progress(id));
     Ok(Reply(Answer { task: Shown { task, waits_for, progress } }))
 }
