@@ -66,3 +66,26 @@ impl Manifest {
         Ok(manifest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_of_another_protocol_is_refused_with_what_to_do() {
+        let of = |protocol: Option<u16>| {
+            let mut text = serde_json::json!({
+                "format": FORMAT, "name": "old", "platform": "linux", "system": "", "kernel": "", "built_on": "", "built_by": "",
+                "requested": [], "packages": {}, "files": {}, "disk_bytes": 1, "memory_mib": 256,
+            });
+            if let Some(protocol) = protocol {
+                text["protocol"] = protocol.into();
+            }
+            serde_json::from_value::<Manifest>(text).unwrap().check_protocol()
+        };
+        // Guests of before it was noted may be understood: that turns out when they answer.
+        assert!(of(None).is_ok() && of(Some(guest_protocol::VERSION)).is_ok());
+        let error = of(Some(guest_protocol::VERSION + 1)).unwrap_err().to_string();
+        assert!(error.contains("harrier guest build old --agent-only"), "{error}");
+    }
+}

@@ -299,7 +299,7 @@ impl Stack {
         let oldest = self.connections.iter().min_by_key(|(_, connection)| worth(connection));
         let Some((flow, connection)) = oldest else { return false };
         let (is_open, leads_on, active) = worth(connection);
-        if is_open && leads_on || is_open && now.saturating_duration_since(active) < IDLE_WHEN_FULL {
+        if is_open && (leads_on || now.saturating_duration_since(active) < IDLE_WHEN_FULL) {
             return false;
         }
         let flow = *flow;

@@ -206,7 +206,10 @@ async fn run_machines(
         }
     };
     tracing::info!(target: "sandbox", qemu = qemu.version(), accelerator = %qemu.accelerator(), "machines are run by");
-    if wanted.build_guest {
+    if wanted.build_guest && qemu.guests().list().is_ok_and(|images| images.is_empty()) {
+        // Before the pool is filled: a task for it would be given up.
+        sandbox.pool.expect(machine(GUEST, 1));
+        sandbox.pool.set_absent(&format!("the guest {GUEST} is being built"));
         let (sandbox, guests) = (sandbox.clone(), qemu.guests().clone());
         tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
     }
@@ -236,9 +239,6 @@ fn renew_agents(guests: &Guests) {
 
 /// Makes the first guest; tasks that wait meanwhile say how far it is.
 fn build_guest(sandbox: &Sandbox, guests: &Guests) {
-    if guests.list().is_ok_and(|images| !images.is_empty()) {
-        return;
-    }
     let agent = find_agent_file(std::env::var_os("HARRIER_GUEST_AGENT").map(Into::into));
     let built = agent.and_then(|agent| {
         build::build(guests, &build::Plan::new(GUEST, agent), |line| {
