@@ -70,15 +70,17 @@ pub fn take(frame: &[u8], world: &mut World) -> Found {
         }
         Some(TransportSlice::Tcp(tcp)) if is_host(dst) && tcp.destination_port() != 0 => {
             let flow = Flow { src, sport: tcp.source_port(), dst, dport: tcp.destination_port() };
-            let is_call = dst == addresses.gateway && tcp.destination_port() >= FIRST_CALL;
+            let begins = tcp.syn() && !tcp.ack() && !tcp.rst();
+            // Only the server begins these.
+            let is_call = !begins && dst == addresses.gateway && tcp.destination_port() >= FIRST_CALL;
             if route != Route::Fake && !is_call && world.way(&flow).is_none() {
-                if route == Route::Proxy && tcp.syn() && !tcp.ack() {
+                if route == Route::Proxy && begins {
                     let name = world.name_of(dst);
                     world.tell(Event::Dropped { flow, name });
                 }
                 return Found::Answered(None);
             }
-            Found::Tcp { flow, begins: tcp.syn() && !tcp.ack() && !tcp.rst() }
+            Found::Tcp { flow, begins }
         }
         Some(TransportSlice::Udp(udp)) if route == Route::Proxy && udp.destination_port() != dns::PORT => {
             let flow = Flow { src, sport: udp.source_port(), dst, dport: udp.destination_port() };
