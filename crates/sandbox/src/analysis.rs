@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::api::options;
 use crate::guest::Event;
-use crate::internet::{Program, Route};
+use crate::internet::Program;
 use crate::machine::{Guest, Qemu, Spec};
 use crate::pool::Machine;
 use crate::results::MEMORY;
@@ -24,10 +24,10 @@ mod calls;
 mod dropped;
 mod log;
 mod memory;
-mod network;
+pub(crate) mod network;
 mod package;
 mod record;
-mod screen;
+pub(crate) mod screen;
 
 pub(crate) use log::Log;
 use package::Plan;
@@ -98,18 +98,18 @@ impl Analysis {
     }
 
     async fn whole(&mut self) -> Result<(), String> {
-        let route = self.route()?;
+        let wish = network::Wish::of(&self.run)?;
         let machine = self.run.machine.clone();
         self.tell("restoring", &format!("restoring the machine {} ({})", machine.name, machine.label));
         self.set_guest(GuestStatus::Starting).await;
         let guest = self.restore(&machine.label).await?;
         self.run.sandbox.pool.set_status(&machine.name, "running");
-        let (internet, connected) = match network::connect(self, &guest, route).await {
+        let (internet, connected) = match network::connect(self, &guest, &wish).await {
             Ok(internet) => (internet, Ok(())),
             Err(error) => (None, Err(error)),
         };
         let result = match connected {
-            Ok(()) => self.drive_in_time(&guest, route).await,
+            Ok(()) => self.drive_in_time(&guest, &wish).await,
             Err(error) => Err(error),
         };
         self.set_guest(GuestStatus::Stopping).await;
@@ -122,9 +122,9 @@ impl Analysis {
     }
 
     /// Drives the guest until it is done, too late, or told to stop.
-    async fn drive_in_time(&mut self, guest: &Guest, route: Route) -> Result<(), String> {
-        let task = self.run.task.id;
-        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, route.name())).await;
+    async fn drive_in_time(&mut self, guest: &Guest, wish: &network::Wish) -> Result<(), String> {
+        let (task, route) = (self.run.task.id, wish.name());
+        let saved = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, &route)).await;
         saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
         let critical =
             Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
@@ -137,13 +137,6 @@ impl Analysis {
         driven.unwrap_or_else(|_| {
             Err(format!("the machine did not end within {} seconds and was given up", critical.as_secs()))
         })
-    }
-
-    /// Which network the machine gets. What was asked for and is not there fails: it is a matter of safety.
-    fn route(&self) -> Result<Route, String> {
-        let options = self.run.task.options.as_deref().unwrap_or_default();
-        let asked = options::pairs(options).find(|(name, _)| *name == "route");
-        Route::asked(asked.map(|(_, value)| value))
     }
 
     /// The guest's clock, if the task asks for one: the time of submission stands for none.

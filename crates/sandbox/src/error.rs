@@ -51,6 +51,18 @@ pub enum Error {
     Protocol(String),
     #[error("the guest: {text}", text = .0.text.to_text())]
     Guest(Failure),
+    #[error(
+        "the agent of the guest {guest} speaks version {protocol} of the protocol and this harrier version {ours}; \
+         `harrier guest build {guest} --agent-only` gives it the agent that belongs here", ours = guest_protocol::VERSION
+    )]
+    AgentVersion { guest: String, protocol: u16 },
+    #[error(
+        "the agent of the guest {guest} did not answer within {limit:?}; if another version of Harrier built the guest, \
+         `harrier guest build {guest} --agent-only` gives it the agent that belongs here"
+    )]
+    SilentAgent { guest: String, limit: Duration },
+    #[error("the image {path} cannot be used: {text}", path = path.display())]
+    Image { path: PathBuf, text: String },
     #[error("the guest's network: {text}")]
     Network { text: String },
     #[error("the template was changed from outside while guests ran from it; it is made anew")]

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! [`machine::Qemu`] restores guests, [`guest::Agent`] speaks with the agent inside; [`machine::Machinery`] is what another
-//! kind of machine would implement. The network of a guest is a Unix socket ([`machine::Guest::network_socket`]) on which QEMU
+//! kind of machine would implement. The network of a guest is a Unix socket ([`machine::Vm::network_socket`]) on which QEMU
 //! listens: each Ethernet frame follows its length, four bytes, big-endian. Nobody connected means no network; [`internet`] is what
 //! connects there.
 

@@ -90,6 +90,8 @@ pub struct Pool {
     machines: Mutex<Vec<Machine>>,
     /// Why there is none, when there is none.
     absent: Mutex<String>,
+    /// A machine that is being made, and is not among them.
+    expected: Mutex<Option<Machine>>,
     /// Told when a machine is free again.
     pub freed: Notify,
 }
@@ -135,7 +137,12 @@ impl Pool {
     pub fn new(machines: Vec<Machine>) -> Arc<Self> {
         let numbered = machines.into_iter().zip(1..).map(|(machine, id)| Machine { id, ..machine }).collect();
         let absent = Mutex::new(NONE_YET.to_owned());
-        Arc::new(Self { machines: Mutex::new(numbered), absent, freed: Notify::new() })
+        Arc::new(Self {
+            machines: Mutex::new(numbered),
+            absent,
+            expected: Mutex::default(),
+            freed: Notify::new(),
+        })
     }
 
     /// These machines from now on: known ones stay as they are, and one that is at work is kept until it is free. Says whether
@@ -153,6 +160,11 @@ impl Pool {
             }
         }
         has_changed
+    }
+
+    /// A machine is being made: tasks that only it fits wait for it, and are told what [`Pool::set_absent`] says.
+    pub fn expect(&self, machine: Machine) {
+        *self.expected.lock() = Some(machine);
     }
 
     /// Says why there is no machine.
@@ -207,6 +219,12 @@ impl Pool {
         }
         let fitting: Vec<usize> =
             (0..machines.len()).filter(|at| machines[*at].misfit(task).is_none()).collect();
+        let expected = self.expected.lock();
+        let is_here = |machine: &Machine| machines.iter().any(|known| known.name == machine.name);
+        let may_come = |machine: &Machine| machine.misfit(task).is_none() && !is_here(machine);
+        if fitting.is_empty() && expected.as_ref().is_some_and(may_come) {
+            return Err(Found::None(self.absent.lock().clone()));
+        }
         if fitting.is_empty() {
             return Err(Found::Never(why_never(machines, task)));
         }
@@ -296,6 +314,28 @@ mod tests {
         assert!(
             matches!(none.acquire(&task(None, None, &[])), Found::None(text) if text.contains("guest build"))
         );
+    }
+
+    #[test]
+    fn a_task_waits_for_a_machine_that_is_being_made() {
+        let pool = Pool::new(vec![Machine::new("w10", "windows", &[])]);
+        let of = |machine| pool.acquire(&task(machine, Some("linux"), &[]));
+        assert!(matches!(of(None), Found::Never(_)));
+        pool.expect(Machine { label: "linux".into(), ..Machine::new("linux1", "linux", &["x64"]) });
+        pool.set_absent("the guest linux is being built: packages");
+        for machine in [None, Some("linux"), Some("linux1")] {
+            assert!(
+                matches!(of(machine), Found::None(text) if text.contains("is being built")),
+                "{machine:?}"
+            );
+        }
+        assert!(matches!(of(Some("other")), Found::Never(_)));
+        assert!(matches!(pool.acquire(&task(None, Some("windows"), &[])), Found::Lease(_)));
+        // Once it is there, it counts as any other.
+        pool.set(vec![Machine { label: "linux".into(), ..Machine::new("linux1", "linux", &["x64"]) }]);
+        let Found::Lease(_lease) = of(Some("linux")) else { panic!() };
+        assert!(matches!(of(Some("linux")), Found::Busy(1)));
+        assert!(matches!(pool.acquire(&task(None, Some("linux"), &["java"])), Found::Never(_)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What the administrator chose before the start.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::internet::Proxy;
 
 /// Settings of the sandbox.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Settings {
     pub critical_timeout: u32,
     /// Bytes that must be free where results lie before a task begins.
     pub free_space: u64,
+    /// Proxies that tasks may ask for, by name.
+    pub proxies: BTreeMap<String, Proxy>,
 }
 
 /// Who may call the API (the Cuckoo reference, section 1.5).
@@ -52,6 +57,7 @@ impl Settings {
             default_timeout: 120,
             critical_timeout: 60,
             free_space: 1 << 30,
+            proxies: BTreeMap::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use common::{GUEST, collect, internet_program, qemu, root_sh, sh};
 use sandbox::internet::event::{Entry, Event, FILE};
-use sandbox::internet::{Authority, Internet, Route, Settings};
+use sandbox::internet::{Authority, Beyond, Internet, Proxy, Route, Settings};
 use sandbox::machine::{Guest, Qemu, Spec};
 
 /// Not a test of its own: what the tests below run in a process of its own.
@@ -30,16 +30,25 @@ async fn connect(qemu: &Qemu, route: Route) -> Connected {
 }
 
 async fn connect_at(qemu: &Qemu, route: Route, clock: Option<jiff::Timestamp>) -> Connected {
+    connect_with(qemu, Settings::new(route), Beyond::default(), clock).await
+}
+
+async fn connect_with(
+    qemu: &Qemu,
+    mut settings: Settings,
+    beyond: Beyond,
+    clock: Option<jiff::Timestamp>,
+) -> Connected {
     let guest = qemu.restore(&Spec { clock, ..Spec::new(GUEST) }).await.unwrap();
     let (certificate, key) = qemu.guests().get(GUEST).unwrap().authority();
-    let mut settings = Settings::new(route);
     let [certificate, key] = [certificate, key].map(|path| std::fs::read_to_string(path).unwrap());
     settings.authority = Some(Authority { certificate, key });
     settings.clock_offset = clock.map_or(0, |clock| clock.duration_since(jiff::Timestamp::now()).as_secs());
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("logs")).unwrap();
     let log = File::options().append(true).create_new(true).open(dir.path().join(FILE)).unwrap();
-    let internet = Internet::connect(qemu, &guest, &internet_program(), &settings, log).await.unwrap();
+    let internet =
+        Internet::connect(qemu, &guest, &internet_program(), &settings, beyond, log).await.unwrap();
     Connected { guest, internet, log: dir }
 }
 
@@ -310,6 +319,138 @@ async fn the_process_ends_with_its_machine_and_a_dead_one_is_an_error() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("{all:?} live");
+}
+
+/// A proxy of somebody else's on a port of its own, ended with the test.
+struct Proxied {
+    process: std::process::Child,
+    port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Proxied {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// tinyproxy speaks HTTP, microsocks SOCKS 5; none where the program is missing.
+async fn proxied(program: &str) -> Option<Proxied> {
+    let dir = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let conf = dir.path().join("tinyproxy.conf");
+    std::fs::write(
+        &conf,
+        format!("Port {free}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nAllow 127.0.0.1\n"),
+    )
+    .unwrap();
+    let mut call = std::process::Command::new(program);
+    match program {
+        "tinyproxy" => call.arg("-d").arg("-c").arg(&conf),
+        _ => call.args(["-i", "127.0.0.1", "-p", &free.to_string(), "-u", "ada", "-P", "secret"]),
+    };
+    let quiet = || std::process::Stdio::null();
+    let Ok(process) = call.stdout(quiet()).stderr(quiet()).spawn() else {
+        eprintln!("skipped: {program} is not installed; `cargo xtask setup` does that");
+        return None;
+    };
+    let proxied = Proxied { process, port: free, _dir: dir };
+    for _ in 0..500 {
+        if std::net::TcpStream::connect(("127.0.0.1", free)).is_ok() {
+            return Some(proxied);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{program} does not listen");
+}
+
+/// A web site of this host that says which name it was called by; its port.
+async fn site() -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).await.unwrap_or(0);
+            let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let host =
+                asked.lines().find_map(|line| line.strip_prefix("Host: ")).unwrap_or_default().to_owned();
+            let body = format!("real site, called {host}\n");
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_the_owner_allows_is_reached_through_a_proxy() {
+    let Some(qemu) = qemu() else { return };
+    // A name that the proxy resolves to this host, and that guests know nothing of.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_ascii_lowercase();
+    if tokio::net::lookup_host((name.as_str(), 80)).await.is_err() {
+        return eprintln!("skipped: this host does not know its own name, {name}");
+    }
+    let (site, other) = (site().await, site().await);
+    for (program, scheme) in [("tinyproxy", "http://"), ("microsocks", "socks5://ada:secret@")] {
+        let Some(proxied) = proxied(program).await else { continue };
+        let allow = [format!("{name}:{site}"), "gone.invalid:80".to_owned()];
+        let proxy = serde_json::json!({"url": format!("{scheme}127.0.0.1:{}", proxied.port), "allow": allow});
+        let proxy: Proxy = serde_json::from_value(proxy).unwrap();
+        let mut settings = Settings::new(Route::Proxy);
+        settings.allow = proxy.allow.clone();
+        let net = connect_with(&qemu, settings, Beyond { proxy: Some(proxy), results: None }, None).await;
+        let get = |url: String| format!("curl -sS -m 4 {url} 2>&1");
+        let reached = net.sh(&format!("curl -sS -m 60 http://{name}:{site}/ 2>&1")).await;
+        assert_eq!(reached, format!("real site, called {name}:{site}\n"), "{program}");
+        // Another port, another name, this host by its address, and what plays the internet for others.
+        for refused in [
+            format!("http://{name}:{other}/"),
+            "http://c2.example/".into(),
+            format!("http://10.0.2.2:{site}/"),
+        ] {
+            let said = net.sh(&get(refused.clone())).await;
+            assert!(said.contains("timed out"), "{program} {refused}: {said}");
+        }
+        let gone = net.sh("curl -sS -m 40 http://gone.invalid/ 2>&1").await;
+        assert!(gone.starts_with("curl: (") && !gone.contains("timed out"), "{program}: {gone}");
+        let events = net.end().await;
+        let led: Vec<_> = events.iter().filter(|event| matches!(event, Event::Proxied { .. })).collect();
+        assert_eq!(led.len(), 2, "{led:?}");
+        let dropped = |wanted: &str| {
+            events
+                .iter()
+                .any(|event| matches!(event, Event::Dropped { name: Some(name), .. } if name == wanted))
+        };
+        assert!(dropped("c2.example") && dropped(&name), "{events:?}");
+        let unreached = events.iter().filter(|event| matches!(event, Event::Unreached { .. })).count();
+        assert_eq!(unreached, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_nobodys_who_did_not_ask_for_it() {
+    let Some(qemu) = qemu() else { return };
+    let (Some(proxied), site) = (proxied("microsocks").await, site().await) else { return };
+    // The process believes that everything is allowed; the server, which dials, knows better.
+    let strict: Proxy = serde_json::from_value(serde_json::json!({
+        "url": format!("socks5://ada:secret@127.0.0.1:{}", proxied.port), "allow": []
+    }))
+    .unwrap();
+    let mut settings = Settings::new(Route::Proxy);
+    settings.allow = vec!["*:*".parse().unwrap(), "0.0.0.0/0:*".parse().unwrap()];
+    for proxy in [Some(strict), None] {
+        let net = connect_with(&qemu, settings.clone(), Beyond { proxy, results: None }, None).await;
+        let said = net.sh(&format!("curl -sS -m 10 http://c2.example:{site}/ 2>&1")).await;
+        assert!(said.starts_with("curl: (") && !said.contains("timed out"), "{said}");
+        let events = net.end().await;
+        assert!(events.iter().any(|event| matches!(event, Event::Unreached { .. })), "{events:?}");
+    }
 }
 
 fn kill(pid: u32) {

@@ -1,120 +1,39 @@
 //! Whole analyses in machines that speak Cuckoo's own protocol, over real sockets: from a submission to the report.
 
 mod peer;
+mod server;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 use peer::{Analyzer, Guest};
-use reqwest::multipart::{Form, Part};
-use sandbox::pool::Pool;
-use sandbox::remote::{Configuration, Remote};
-use sandbox::result_server::{Limits as Amounts, ResultServer};
-use sandbox::scheduler::{Kinds, Nobody};
-use sandbox::{Sandbox, Settings, processor, scheduler};
 use serde_json::{Value as Json, json};
-use serve::listener::{Limits, Listener};
-use serve::shutdown::CancellationToken;
-use store::db::{Db, Location};
+use server::{Server, listener};
 use tokio::io::AsyncWriteExt as _;
 
-struct Server {
-    http: reqwest::Client,
-    root: String,
-    stop: CancellationToken,
-    dir: tempfile::TempDir,
+/// A sandbox with these machines: name, agent, and what else is said of each.
+async fn start(machines: &[(&str, SocketAddr, Json)]) -> Server {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("analyzer")).unwrap();
+    std::fs::write(dir.path().join("analyzer/analyzer.py"), "print('an analyzer')").unwrap();
+    let results = listener().await;
+    let machines: Vec<Json> =
+        machines.iter().map(|(name, agent, more)| machine(name, *agent, more)).collect();
+    let section = json!({
+        "result_server": results.local_addr().unwrap(),
+        "analyzers": {"windows": dir.path().join("analyzer")},
+        "machines": machines,
+    });
+    Server::run(dir, section, results, Err("no machines of this host".into()), 3).await
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-async fn listener() -> Listener {
-    Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap()
-}
-
-impl Server {
-    /// A sandbox with these machines: name, agent, and what else is said of each.
-    async fn start(machines: &[(&str, SocketAddr, Json)]) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("analyzer")).unwrap();
-        std::fs::write(dir.path().join("analyzer/analyzer.py"), "print('an analyzer')").unwrap();
-        let results = listener().await;
-        let machines: Vec<Json> =
-            machines.iter().map(|(name, agent, more)| machine(name, *agent, more)).collect();
-        let configuration = Configuration::read(json!({
-            "result_server": results.local_addr().unwrap(),
-            "analyzers": {"windows": dir.path().join("analyzer")},
-            "machines": machines,
-        }));
-        let configuration = configuration.unwrap();
-        let listed = configuration.machines.iter().map(|one| one.listed(configuration.results_for(one)));
-        let pool = Pool::new(listed.collect());
-        let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
-        let settings =
-            Settings { free_space: 0, critical_timeout: 3, ..Settings::in_dir(dir.path().to_owned()) };
-        let sandbox = Sandbox::open(db, settings, pool).unwrap();
-        let (api, stop) = (listener().await, CancellationToken::new());
-        let root = format!("http://{}", api.local_addr().unwrap());
-        let amounts =
-            Amounts { file: 1 << 20, log: 1 << 20, grace: Duration::from_millis(300), ..Amounts::default() };
-        let taken = ResultServer::new(amounts);
-        tokio::spawn(taken.clone().serve(results.incoming(None), stop.clone().cancelled_owned()));
-        let kinds = Kinds { guests: Arc::new(Nobody), remote: Remote::new(configuration, taken) };
-        tokio::spawn(processor::run(sandbox.clone(), stop.clone()));
-        tokio::spawn(scheduler::run(sandbox.clone(), Arc::new(kinds), stop.clone()));
-        tokio::spawn(sandbox::serve(sandbox, api.incoming(None), stop.clone().cancelled_owned()));
-        Self { http: reqwest::Client::new(), root, stop, dir }
-    }
-
-    async fn json(&self, path: &str) -> Json {
-        let response = self.http.get(format!("{}/{path}", self.root)).send().await.unwrap();
-        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
-    }
-
-    async fn submit(&self, name: &str, content: &[u8], fields: &[(&'static str, &str)]) -> u64 {
-        let part = Part::bytes(content.to_vec()).file_name(name.to_owned());
-        let form = Form::new().part("file", part);
-        let form = fields.iter().fold(form, |form, (name, value)| form.text(*name, (*value).to_owned()));
-        let sent =
-            self.http.post(format!("{}/tasks/create/file", self.root)).multipart(form).send().await.unwrap();
-        let answer: Json = serde_json::from_slice(&sent.bytes().await.unwrap()).unwrap();
-        answer["task_id"].as_u64().unwrap_or_else(|| panic!("{answer}"))
-    }
-
-    /// The task, once it has ended.
-    async fn ended(&self, task: u64) -> Json {
-        for _ in 0..1200 {
-            let shown = self.json(&format!("tasks/view/{task}")).await["task"].clone();
-            if !["pending", "running", "completed"].contains(&shown["status"].as_str().unwrap()) {
-                return shown;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("task {task} did not end");
-    }
-
-    /// The errors and the report of a task on this machine.
-    async fn run(&self, machine: &str, fields: &[(&'static str, &str)]) -> (u64, String, Json) {
-        let fields = [&[("machine", machine)], fields].concat();
-        let task = self.submit("setup.exe", b"MZ sample", &fields).await;
-        let shown = self.ended(task).await;
-        assert_eq!(shown["status"], "reported", "{shown:#}");
-        let report = self.json(&format!("tasks/report/{task}")).await;
-        (task, shown["errors"].to_string(), report)
-    }
-
-    fn file(&self, task: u64, name: &str) -> Vec<u8> {
-        std::fs::read(self.dir.path().join(format!("analyses/{task}/{name}"))).unwrap_or_default()
-    }
-
-    fn text(&self, task: u64, name: &str) -> String {
-        String::from_utf8(self.file(task, name)).unwrap()
-    }
+/// The errors and the report of a task on this machine.
+async fn run(server: &Server, machine: &str, fields: &[(&'static str, &str)]) -> (u64, String, Json) {
+    let fields = [&[("machine", machine)], fields].concat();
+    let task = server.submit("setup.exe", b"MZ sample", &fields).await;
+    let shown = server.ended(task).await;
+    assert_eq!(shown["status"], "reported", "{shown:#}");
+    let report = server.json(&format!("tasks/report/{task}")).await;
+    (task, shown["errors"].to_string(), report)
 }
 
 fn machine(name: &str, agent: SocketAddr, more: &Json) -> Json {
@@ -226,7 +145,7 @@ fn behaviour() -> Vec<u8> {
 async fn an_analyzer_runs_and_all_that_it_sends_is_reported() {
     let guest = Guest::start("127.0.1.1", "Windows", well_behaved).await;
     let more = json!({"tags": ["office"], "options": {"analyzer_x": "1"}});
-    let server = Server::start(&[("w10", guest.agent, more)]).await;
+    let server = start(&[("w10", guest.agent, more)]).await;
     let listed = &server.json("machines/list").await["machines"][0];
     assert_eq!(
         (&listed["ip"], &listed["options"], &listed["platform"]),
@@ -300,7 +219,7 @@ async fn an_analyzer_runs_and_all_that_it_sends_is_reported() {
         (b"print('an analyzer')".into(), b"MZ sample".into())
     );
     // Once more: it is pinned, and says of itself that it is done.
-    let (_, errors, _) = server.run("w10", &[]).await;
+    let (_, errors, _) = run(&server, "w10", &[]).await;
     assert_eq!(errors, "[]");
 }
 
@@ -318,7 +237,7 @@ async fn what_goes_wrong_is_an_error_and_a_report() {
     })
     .await;
     let linux = Guest::start("127.0.2.3", "Linux", well_behaved).await;
-    let server = Server::start(&[
+    let server = start(&[
         ("failing", failing.agent, json!({})),
         ("endless", endless.agent, json!({})),
         ("linux", linux.agent, json!({"platform": "linux", "kind": "physical"})),
@@ -329,10 +248,10 @@ async fn what_goes_wrong_is_an_error_and_a_report() {
         ),
     ])
     .await;
-    let (task, errors, _) = server.run("failing", &[]).await;
+    let (task, errors, _) = run(&server, "failing", &[]).await;
     assert!(errors.contains("the analyzer failed: Traceback:  no module named yara"), "{errors}");
     assert!(server.text(task, "cuckoo.log").contains("nobody resets this machine"));
-    let (task, errors, report) = server.run("endless", &[("timeout", "1")]).await;
+    let (task, errors, report) = run(&server, "endless", &[("timeout", "1")]).await;
     assert_eq!(errors, "[]", "its time was over, which is no error");
     assert_eq!(
         (server.text(task, "files/kept"), server.text(task, "files/half")),
@@ -342,15 +261,15 @@ async fn what_goes_wrong_is_an_error_and_a_report() {
     let cut: Vec<_> =
         dropped.iter().map(|file| (file["name"].as_str().unwrap(), file["cut"] == true)).collect();
     assert_eq!(cut, [("half", true), ("kept", false)]);
-    let (_, errors, report) = server.run("linux", &[]).await;
+    let (_, errors, report) = run(&server, "linux", &[]).await;
     assert!(
         errors.contains("there is no analyzer for linux") && errors.contains("Harrier ships none"),
         "{errors}"
     );
     assert_eq!(report["info"]["machine"]["manager"], "Physical");
-    let (_, errors, _) = server.run("broken", &[]).await;
+    let (_, errors, _) = run(&server, "broken", &[]).await;
     assert!(errors.contains("no such snapshot"), "{errors}");
-    let (_, errors, _) = server.run("linux", &[("options", "route=fake"), ("memory", "1")]).await;
+    let (_, errors, _) = run(&server, "linux", &[("options", "route=fake"), ("memory", "1")]).await;
     assert!(
         errors.contains("is its owner's matter") && errors.contains("the memory was not written"),
         "{errors}"
@@ -387,11 +306,11 @@ async fn agents_that_answer_nonsense_are_survived_and_named() {
     for (at, (name, answer, repeat, _)) in cases.iter().enumerate() {
         machines.push((*name, Guest::raw(&format!("127.0.3.{}", at + 1), answer, *repeat).await, json!({})));
     }
-    let server = Server::start(&machines).await;
+    let server = start(&machines).await;
     let tasks = cases.iter().map(|(name, _, _, expected)| {
         let server = &server;
         async move {
-            let (_, errors, _) = server.run(name, &[("timeout", "1")]).await;
+            let (_, errors, _) = run(server, name, &[("timeout", "1")]).await;
             assert!(errors.contains(expected), "{name}: {errors}");
         }
     });
@@ -423,9 +342,9 @@ async fn a_hostile_guest_stays_in_its_own_task() {
     })
     .await;
     let good = Guest::start("127.0.4.2", "Windows", well_behaved).await;
-    let server = Server::start(&[("evil", evil.agent, json!({})), ("good", good.agent, json!({}))]).await;
-    let evil = server.run("evil", &[]);
-    let good = server.run("good", &[]);
+    let server = start(&[("evil", evil.agent, json!({})), ("good", good.agent, json!({}))]).await;
+    let evil = run(&server, "evil", &[]);
+    let good = run(&server, "good", &[]);
     let ((evil, errors, report), (good, none, clean)) = futures_util::future::join(evil, good).await;
     assert_eq!((errors.as_str(), none.as_str()), ("[]", "[]"));
     let log = server.text(evil, "cuckoo.log");

@@ -16,7 +16,8 @@ Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
     a PostgreSQL server (postgresql) and a NATS server (nats-server), which only run while tests do,
     virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs, p7zip-full),
-    and nginx (nginx-light), behind which the sandbox is tested
+    nginx (nginx-light), behind which the sandbox is tested, and two proxies (tinyproxy-bin, microsocks), through which its
+    guests are let out in tests
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
   - in target/node: the Node client of the tests, if the machine has Node and npm; without them its test is skipped
   - a browser (chromium), if the machine has Node 20 or newer: the tests of streams drive it
@@ -79,6 +80,12 @@ const MACHINES: &[Need] = &[
     Need { what: "mmdebstrap", probe: ("mmdebstrap", &["--version"]), packages: &["mmdebstrap"] },
     Need { what: "bubblewrap", probe: ("bwrap", &["--version"]), packages: &["bubblewrap"] },
     Need { what: "a web server", probe: ("/usr/sbin/nginx", &["-v"]), packages: &["nginx-light"] },
+    Need { what: "a proxy", probe: ("tinyproxy", &["-v"]), packages: &["tinyproxy-bin"] },
+    Need {
+        what: "a SOCKS proxy",
+        probe: ("sh", &["-c", "command -v microsocks"]),
+        packages: &["microsocks"],
+    },
     Need { what: "a file system maker", probe: ("mke2fs", &["-V"]), packages: &["e2fsprogs"] },
     Need { what: "a packer of archives", probe: ("7z", &["i"]), packages: &["p7zip-full"] },
 ];

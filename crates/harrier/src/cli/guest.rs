@@ -9,10 +9,13 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use sandbox::guest::build::{Plan, build, renew_agent};
 use sandbox::guest::{Agent, Event, Guests, find_agent_file};
+use sandbox::internet::Program;
 use sandbox::machine::{Choice, Qemu, Settings, Spec, check};
 use sandbox::protocol::{Exit, Limits, Owner, Run, Stream};
+use sandbox::remote;
 
 use super::Outcome;
+use crate::config;
 
 /// Build, list and try the guests that samples run in.
 #[derive(Subcommand)]
@@ -21,12 +24,14 @@ pub enum Command {
     Build(Build),
     /// List guests.
     List(Place),
-    /// Restore a guest, run a command in it and print how long things took.
+    /// Restore a guest, run a command in it and print how long things took. Of a machine of the configuration (kind qemu): start it
+    /// and wait for its agent.
     Check(On),
     /// Run commands in a restored guest, which is thrown away afterwards.
     Shell(Shell),
-    /// Make the template of a guest anew: boot it and save its state.
-    Snapshot(On),
+    /// Boot a guest and save its state anew, from which runs go on; or a machine of the configuration (kind qemu), once its agent
+    /// answers.
+    Snapshot(Snapshot),
 }
 
 #[derive(Args)]
@@ -80,6 +85,15 @@ pub struct On {
 }
 
 #[derive(Args)]
+pub struct Snapshot {
+    #[command(flatten)]
+    on: On,
+    /// How long a machine of the configuration is left alone after its agent answered, for what else starts with its system.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    settle: u64,
+}
+
+#[derive(Args)]
 pub struct Shell {
     #[command(flatten)]
     on: On,
@@ -91,13 +105,13 @@ pub struct Shell {
     command: Vec<String>,
 }
 
-pub fn run(command: Command) -> Outcome {
+pub fn run(command: Command, config: Option<PathBuf>) -> Outcome {
     match command {
         Command::Build(args) => build_guest(args),
         Command::List(place) => list(&place),
-        Command::Check(on) => asynchronously(check_guest(on)),
+        Command::Check(on) => asynchronously(check_guest(on, config)),
         Command::Shell(args) => asynchronously(shell(args)),
-        Command::Snapshot(on) => asynchronously(snapshot(on)),
+        Command::Snapshot(args) => asynchronously(snapshot(args, config)),
     }
 }
 
@@ -145,7 +159,29 @@ fn machines(on: &On) -> anyhow::Result<Qemu> {
     Ok(Qemu::open(&on.place.data_dir, &settings)?)
 }
 
-async fn check_guest(on: On) -> Outcome {
+/// The machine of that name in the configuration, if it is one that Harrier runs; a guest of that name comes first.
+fn brought(on: &On, config: Option<PathBuf>) -> anyhow::Result<Option<remote::Machine>> {
+    let path = config.unwrap_or_else(|| on.place.data_dir.join("server.config.yaml"));
+    if on.place.data_dir.join("guests").join(&on.name).exists() || !path.exists() {
+        return Ok(None);
+    }
+    let section = config::read(&path)?.config.cuckoo.unwrap_or_else(|| serde_json::json!({}));
+    let read = remote::Configuration::read(section);
+    let machines = read.map_err(|why| anyhow::anyhow!("{}: Cuckoo: {why}", path.display()))?.machines;
+    Ok(machines.into_iter().find(|machine| machine.name == on.name && machine.kind == remote::Kind::Qemu))
+}
+
+fn host(on: &On) -> anyhow::Result<remote::Host> {
+    Ok(remote::Host { qemu: machines(on)?, internet: Program::own() })
+}
+
+async fn check_guest(on: On, config: Option<PathBuf>) -> Outcome {
+    if let Some(machine) = brought(&on, config)? {
+        let found = remote::check(&host(&on)?, &machine).await.map_err(anyhow::Error::msg)?;
+        let how = if found.is_restored { "went on from its saved state" } else { "booted" };
+        println!("{}: {how}, agent {} after {:.1} s", on.name, found.version, found.took.as_secs_f64());
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = check(&machines(&on)?, &on.name).await?;
     let show = |what: &str, took: Duration| println!("{what:<28}{:>8.3} s", took.as_secs_f64());
     println!("{} ({})", report.qemu, report.accelerator);
@@ -159,7 +195,12 @@ async fn check_guest(on: On) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn snapshot(on: On) -> Outcome {
+async fn snapshot(Snapshot { on, settle }: Snapshot, config: Option<PathBuf>) -> Outcome {
+    if let Some(machine) = brought(&on, config)? {
+        let saved = remote::snapshot(&host(&on)?, &machine, Duration::from_secs(settle)).await;
+        println!("{}", saved.map_err(anyhow::Error::msg)?.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let template = machines(&on)?.rebuild_template(&on.name).await?;
     println!("{} in {:.1} s", template.folder.display(), template.built_in.as_secs_f64());
     Ok(ExitCode::SUCCESS)

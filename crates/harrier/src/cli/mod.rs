@@ -76,7 +76,7 @@ pub fn run() -> ExitCode {
         Command::Artifacts(command) => artifacts::run(command),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
-        Command::Guest(command) => guest::run(command),
+        Command::Guest(command) => guest::run(command, cli.config),
         Command::Internet => sandbox::internet::run().map_err(anyhow::Error::msg).map(|()| ExitCode::SUCCESS),
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Fmt(args) => fmt::run(&args),

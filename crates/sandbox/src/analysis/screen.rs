@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::machine::Guest;
+use crate::machine::Vm;
 use crate::scheduler::Run;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Watch {
     }
 
     /// Takes pictures for as long as it is asked to.
-    pub async fn watch(&self, guest: &Guest) -> Infallible {
+    pub async fn watch(&self, guest: &Vm) -> Infallible {
         loop {
             self.shoot(guest).await;
             tokio::time::sleep(EVERY).await;
@@ -54,7 +54,7 @@ impl Watch {
     }
 
     /// One picture, if it shows something new.
-    pub async fn shoot(&self, guest: &Guest) {
+    pub async fn shoot(&self, guest: &Vm) {
         if !self.is_on || guest.end().is_some() {
             return;
         }
@@ -63,7 +63,7 @@ impl Watch {
         }
     }
 
-    async fn picture(&self, guest: &Guest) -> Result<(), String> {
+    async fn picture(&self, guest: &Vm) -> Result<(), String> {
         let file = tempfile::NamedTempFile::new_in(&self.incoming).map_err(|error| error.to_string())?;
         guest.screenshot(file.path()).await.map_err(|error| error.to_string())?;
         let decoded = decode(file.path()).map_err(|error| error.to_string())?;
@@ -71,9 +71,16 @@ impl Watch {
         if state.last == decoded.pixels || state.taken == MAX_PICTURES {
             return Ok(());
         }
-        state.taken += 1;
-        let path = self.shots.join(format!("{:04}.jpg", state.taken));
-        encode(&path, &decoded).map_err(|error| error.to_string())?;
+        while state.taken < MAX_PICTURES {
+            state.taken += 1;
+            let path = self.shots.join(format!("{:04}.jpg", state.taken));
+            match encode(&path, &decoded) {
+                // The guest sent one under this name.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.to_string()),
+                Ok(()) => break,
+            }
+        }
         state.last = decoded.pixels;
         Ok(())
     }
@@ -111,5 +118,5 @@ fn encode(path: &Path, picture: &Picture) -> io::Result<()> {
     let encoded =
         encoder.encode(&picture.pixels, picture.width, picture.height, jpeg_encoder::ColorType::Rgb);
     encoded.map_err(io::Error::other)?;
-    fs::write(path, bytes)
+    fs::File::create_new(path).and_then(|mut file| io::Write::write_all(&mut file, &bytes))
 }

@@ -7,6 +7,7 @@ use store::sandbox::{Category, NewTask, Stamp};
 use super::error::{Error, Result};
 use super::form::Form;
 use super::options;
+use crate::settings::Settings;
 
 const MAX_CUSTOM: usize = 64 << 10;
 const MAX_NAME: usize = 64;
@@ -27,7 +28,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    pub fn of(form: &Form, max_timeout: u32) -> Result<Self> {
+    pub fn of(form: &Form, settings: &Settings) -> Result<Self> {
         let mut warnings = Vec::new();
         let clock = form.get("clock").and_then(|text| {
             let clock = clock(text);
@@ -47,9 +48,9 @@ impl Wanted {
             package: package(form)?,
             options: form
                 .get("options")
-                .map(|text| options::check(text).map(|()| plain(text)))
+                .map(|text| options::check(text, &settings.proxies).map(|()| plain(text)))
                 .transpose()?,
-            timeout: timeout(form, max_timeout)?,
+            timeout: timeout(form, settings.max_timeout)?,
             priority: number(form, "priority", "a whole number")?.unwrap_or(1),
             custom: custom(form)?,
             owner: short(form, "owner")?.unwrap_or_default(),
@@ -180,7 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let request = axum::extract::Request::new(axum::body::Body::from(body));
         let form = Form::read(request, &Samples::open(dir.path()).unwrap(), 0).await.unwrap();
-        Wanted::of(&form, 86_400)
+        Wanted::of(&form, &Settings::in_dir(dir.path().to_owned()))
     }
 
     #[tokio::test]

@@ -36,9 +36,22 @@ pub struct Manifest {
     /// What the guest's disk can hold.
     pub disk_bytes: u64,
     pub memory_mib: u32,
+    /// Which version of the protocol its agent speaks; unknown of guests that were built before this was noted.
+    #[serde(default)]
+    pub protocol: Option<u16>,
 }
 
 impl Manifest {
+    /// Whether its agent is known to speak otherwise than this host: it would not be understood.
+    pub fn check_protocol(&self) -> Result<()> {
+        match self.protocol {
+            Some(protocol) if protocol != guest_protocol::VERSION => {
+                Err(Error::AgentVersion { guest: self.name.clone(), protocol })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub fn read(path: &Path) -> Result<Self> {
         let damaged = |why: String| Error::Manifest { path: path.to_path_buf(), why };
         let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
@@ -51,5 +64,28 @@ impl Manifest {
             return Err(damaged(format!("format {} instead of {FORMAT}", manifest.format)));
         }
         Ok(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_of_another_protocol_is_refused_with_what_to_do() {
+        let of = |protocol: Option<u16>| {
+            let mut text = serde_json::json!({
+                "format": FORMAT, "name": "old", "platform": "linux", "system": "", "kernel": "", "built_on": "", "built_by": "",
+                "requested": [], "packages": {}, "files": {}, "disk_bytes": 1, "memory_mib": 256,
+            });
+            if let Some(protocol) = protocol {
+                text["protocol"] = protocol.into();
+            }
+            serde_json::from_value::<Manifest>(text).unwrap().check_protocol()
+        };
+        // Guests of before it was noted may be understood: that turns out when they answer.
+        assert!(of(None).is_ok() && of(Some(guest_protocol::VERSION)).is_ok());
+        let error = of(Some(guest_protocol::VERSION + 1)).unwrap_err().to_string();
+        assert!(error.contains("harrier guest build old --agent-only"), "{error}");
     }
 }

@@ -4,16 +4,19 @@ use std::net::Ipv4Addr;
 
 use etherparse::{Icmpv4Type, NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 
+use super::Route;
 use super::event::{Blob, Event, Flow};
 use super::services::{dhcp, dns, ntp};
+use super::settings::Addresses;
 use super::world::World;
-use super::{GATEWAY, GUEST, Route};
 
 /// Our own address on the Ethernet.
 pub const MAC: [u8; 6] = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];
 const BROADCAST: [u8; 6] = [0xff; 6];
 
 const TIME_TO_LIVE: u8 = 64;
+/// Ports of ours from which the server's connections to the guest come.
+pub const FIRST_CALL: u16 = 61_000;
 /// The longest answer that fits an Ethernet frame.
 const MAX_ANSWER: usize = 1472;
 /// Bytes of a datagram that are told.
@@ -41,33 +44,57 @@ pub fn take(frame: &[u8], world: &mut World) -> Found {
         return Found::Ignored;
     }
     let (src, dst) = match &sliced.net {
-        Some(NetSlice::Arp(arp)) => return if asks_for_us(arp) { Found::Arp } else { Found::Ignored },
+        Some(NetSlice::Arp(arp)) => {
+            return if asks_for_us(arp, &world.settings.addresses) { Found::Arp } else { Found::Ignored };
+        }
         Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr(), ip.header().destination_addr()),
         _ => return Found::Ignored,
     };
     if sliced.is_ip_payload_fragmented() {
         return Found::Ignored;
     }
-    let is_dropped = world.settings.route != Route::Fake;
+    let addresses = world.settings.addresses;
+    let is_host = |address| is_host(address, &addresses);
+    let route = world.settings.route;
     match &sliced.transport {
         Some(TransportSlice::Udp(udp)) if udp.destination_port() == dhcp::PORT => {
             let answer = dhcp::answer(udp.payload(), world);
             let of = |payload| {
-                build((BROADCAST, GATEWAY, dhcp::PORT), (Ipv4Addr::BROADCAST, dhcp::CLIENT), payload)
+                build(
+                    (BROADCAST, addresses.gateway, dhcp::PORT),
+                    (Ipv4Addr::BROADCAST, dhcp::CLIENT),
+                    payload,
+                )
             };
             Found::Answered(answer.and_then(of))
         }
-        _ if is_dropped => Found::Answered(None),
-        Some(TransportSlice::Udp(udp)) => {
+        Some(TransportSlice::Tcp(tcp)) if is_host(dst) && tcp.destination_port() != 0 => {
+            let flow = Flow { src, sport: tcp.source_port(), dst, dport: tcp.destination_port() };
+            let begins = tcp.syn() && !tcp.ack() && !tcp.rst();
+            // Only the server begins these.
+            let is_call = !begins && dst == addresses.gateway && tcp.destination_port() >= FIRST_CALL;
+            if route != Route::Fake && !is_call && world.way(&flow).is_none() {
+                if route == Route::Proxy && begins {
+                    let name = world.name_of(dst);
+                    world.tell(Event::Dropped { flow, name });
+                }
+                return Found::Answered(None);
+            }
+            Found::Tcp { flow, begins }
+        }
+        Some(TransportSlice::Udp(udp)) if route == Route::Proxy && udp.destination_port() != dns::PORT => {
+            let flow = Flow { src, sport: udp.source_port(), dst, dport: udp.destination_port() };
+            let data = Blob::cut(udp.payload(), TOLD);
+            world.tell(Event::Datagram { flow, length: udp.payload().len(), data });
+            Found::Answered(None)
+        }
+        Some(TransportSlice::Udp(udp)) if matches!(route, Route::Proxy | Route::Fake) => {
             let flow = Flow { src, sport: udp.source_port(), dst, dport: udp.destination_port() };
             let answer = datagram(&flow, udp.payload(), world);
             let of = |payload| build((sender, dst, flow.dport), (src, flow.sport), payload);
             Found::Answered(answer.filter(|_| is_host(dst)).and_then(of))
         }
-        Some(TransportSlice::Tcp(tcp)) if is_host(dst) && tcp.destination_port() != 0 => {
-            let flow = Flow { src, sport: tcp.source_port(), dst, dport: tcp.destination_port() };
-            Found::Tcp { flow, begins: tcp.syn() && !tcp.ack() && !tcp.rst() }
-        }
+        _ if route != Route::Fake => Found::Answered(None),
         Some(TransportSlice::Icmpv4(icmp)) if is_host(dst) => match icmp.icmp_type() {
             Icmpv4Type::EchoRequest(echo) => {
                 world.tell(Event::Ping { src, dst, length: icmp.payload().len() });
@@ -91,16 +118,17 @@ fn ends(frame: &[u8]) -> Option<([u8; 6], [u8; 6])> {
 
 /// Only the gateway is a neighbour. Answering for others, also when the guest asks whether an address is free, would make every
 /// address look taken.
-fn asks_for_us(arp: &etherparse::ArpPacketSlice<'_>) -> bool {
-    arp.target_protocol_addr() == GATEWAY.octets() && arp.sender_protocol_addr() != GATEWAY.octets()
+fn asks_for_us(arp: &etherparse::ArpPacketSlice<'_>, addresses: &Addresses) -> bool {
+    let gateway = addresses.gateway.octets();
+    arp.target_protocol_addr() == gateway && arp.sender_protocol_addr() != gateway
 }
 
 /// Neither many at once, nor nobody, nor the guest itself.
-fn is_host(address: Ipv4Addr) -> bool {
+fn is_host(address: Ipv4Addr, addresses: &Addresses) -> bool {
     let [.., last] = address.octets();
-    let is_own_broadcast = address.octets()[..3] == GATEWAY.octets()[..3] && last == 255;
+    let is_own_broadcast = address.octets()[..3] == addresses.gateway.octets()[..3] && last == 255;
     let is_many = address.is_broadcast() || address.is_multicast() || address.is_unspecified();
-    let is_nobody = is_many || is_own_broadcast || address.is_loopback() || address == GUEST;
+    let is_nobody = is_many || is_own_broadcast || address.is_loopback() || address == addresses.guest;
     !is_nobody
 }
 

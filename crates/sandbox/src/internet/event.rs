@@ -53,6 +53,22 @@ pub enum Event {
         flow: Flow,
         name: Option<String>,
     },
+    /// A connection was led through the proxy of the task, to a name or an address.
+    Proxied {
+        flow: Flow,
+        host: String,
+        port: u16,
+    },
+    /// A connection that the owner does not allow, and that nobody answered.
+    Dropped {
+        flow: Flow,
+        name: Option<String>,
+    },
+    /// What was allowed could not be reached.
+    Unreached {
+        flow: Flow,
+        why: String,
+    },
     Closed {
         flow: Flow,
         received: u64,

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{IoSlice, Read as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -17,8 +18,9 @@ use tokio::sync::watch;
 
 use super::process::READY;
 use super::settings::Settings;
+use super::switchboard::{Beyond, Switchboard};
 use crate::error::{Error, Result};
-use crate::machine::qemu::{Account, Groups, Guest, Qemu, family, jail};
+use crate::machine::qemu::{Account, Groups, Qemu, Vm, family, jail};
 
 /// Until the process is ready, on a busy host; and until it ends by itself.
 const START: Duration = Duration::from_secs(30);
@@ -48,6 +50,7 @@ impl Program {
 
 /// A guest's internet. Dropped, it is gone.
 pub struct Internet {
+    switchboard: Arc<Switchboard>,
     pid: u32,
     handle: OwnedFd,
     /// The process ends when this closes, even if nobody kills it.
@@ -57,15 +60,16 @@ pub struct Internet {
 }
 
 impl Internet {
-    /// Connects a guest. What it does is told in `log`.
+    /// Connects a machine. What its guest does is told in `log`; connections that lead on end `beyond`.
     pub async fn connect(
         qemu: &Qemu,
-        guest: &Guest,
+        vm: &Vm,
         program: &Program,
         settings: &Settings,
+        beyond: Beyond,
         log: File,
     ) -> Result<Self> {
-        Self::start(qemu.account(), guest.network().await?, program, settings, log).await
+        Self::start(qemu.account(), vm.network().await?, program, settings, beyond, log).await
     }
 
     /// Starts the process on a stream of frames.
@@ -74,11 +78,13 @@ impl Internet {
         network: UnixStream,
         program: &Program,
         settings: &Settings,
+        beyond: Beyond,
         log: File,
     ) -> Result<Self> {
         let failed = |text: String| Error::Network { text };
         let failed_io = |error: std::io::Error| Error::Network { text: error.to_string() };
         let (ours, theirs) = UnixStream::pair().map_err(failed_io)?;
+        let (switchboard, board) = Switchboard::new(beyond).map_err(failed_io)?;
         let mut call = jail::confined(account, &program.path, INSIDE, FILE_BYTES);
         call.args(&program.arguments);
         call.stdin(Stdio::from(OwnedFd::from(theirs)));
@@ -92,10 +98,13 @@ impl Internet {
         let (sender, ended) = watch::channel(None);
         std::thread::spawn(move || sender.send_replace(Some(bury(child))));
         // From here on it is killed when this fails.
-        hand_over(&ours, settings, &network, &log).map_err(failed_io)?;
+        hand_over(&ours, settings, [network.as_fd(), log.as_fd(), board.as_fd()]).map_err(failed_io)?;
         ours.set_nonblocking(true).map_err(failed_io)?;
         let control = tokio::net::UnixStream::from_std(ours).map_err(failed_io)?;
-        let mut internet = Self { pid, handle, _control: control, ended, _groups: Groups::default() };
+        drop(board);
+        let switchboard = Arc::new(switchboard);
+        let mut internet =
+            Self { switchboard, pid, handle, _control: control, ended, _groups: Groups::default() };
         internet.ready().await?;
         // No frame of the guest was read before it was ready, or only by now: limits hold for what it may become.
         internet._groups = Groups::limit(&format!("internet-{pid}"), &family(pid), 0);
@@ -113,6 +122,11 @@ impl Internet {
                 Err(Error::Network { text: text.unwrap_or_else(|| "it ended at once".into()) })
             }
         }
+    }
+
+    /// The way to ports of the guest.
+    pub fn switchboard(&self) -> Arc<Switchboard> {
+        self.switchboard.clone()
     }
 
     /// The process on this host; what runs inside is below it.
@@ -146,17 +160,11 @@ impl Drop for Internet {
 }
 
 /// Open files travel beside the first bytes. All of it fits the socket's buffer, so that nothing waits.
-fn hand_over(
-    control: &UnixStream,
-    settings: &Settings,
-    network: &UnixStream,
-    log: &File,
-) -> std::io::Result<()> {
+fn hand_over(control: &UnixStream, settings: &Settings, files: [BorrowedFd<'_>; 3]) -> std::io::Result<()> {
     let text = serde_json::to_vec(settings)?;
     let length = u32::try_from(text.len()).map_err(std::io::Error::other)?;
     let bytes = [&length.to_be_bytes()[..], &text].concat();
-    let files = [network.as_fd(), log.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     ancillary.push(SendAncillaryMessage::ScmRights(&files));
     let sent = sendmsg(control, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;

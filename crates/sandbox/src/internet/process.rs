@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use super::link::Link;
+use super::relays::Relays;
 use super::settings::{MAX_BYTES, Settings};
 use super::stack::Stack;
 use super::world::World;
@@ -28,6 +29,7 @@ struct Given {
     settings: Settings,
     network: UnixStream,
     log: File,
+    relays: OwnedFd,
 }
 
 /// Runs until the machine or the server is gone. An error is told to the server by the exit of the process.
@@ -43,19 +45,20 @@ pub fn run() -> Result<(), String> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| error.to_string())?;
     let world = World::new(given.settings, Box::new(io::BufWriter::new(given.log)))?;
+    let mut relays = Relays::new(given.relays).map_err(|error| format!("the switchboard: {error}"))?;
     let mut stack = Stack::new(world, u64::from_ne_bytes(seed), Instant::now());
     stack.flush_log().map_err(failed("the log"))?;
     control.write_all(&[READY]).map_err(failed("the server"))?;
-    let served = serve(&mut Link::new(given.network), &control, &mut stack);
+    let served = serve(&mut Link::new(given.network), &control, &mut relays, &mut stack);
     stack.end();
     stack.flush_log().map_err(failed("the log"))?;
     served
 }
 
-/// Settings, their length in four bytes before them; with the first bytes come two open files.
+/// Settings, their length in four bytes before them; with the first bytes come three open files.
 fn receive(control: &mut UnixStream) -> io::Result<Given> {
     let mut header = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let got =
         recvmsg(&*control, &mut [IoSliceMut::new(&mut header)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
@@ -75,14 +78,21 @@ fn receive(control: &mut UnixStream) -> io::Result<Given> {
     let mut text = vec![0; length];
     control.read_exact(&mut text)?;
     let settings = serde_json::from_slice(&text)?;
-    let [network, log] = <[OwnedFd; 2]>::try_from(files).map_err(|_| wrong("the open files are missing"))?;
-    Ok(Given { settings, network: network.into(), log: log.into() })
+    let [network, log, relays] =
+        <[OwnedFd; 3]>::try_from(files).map_err(|_| wrong("the open files are missing"))?;
+    Ok(Given { settings, network: network.into(), log: log.into(), relays })
 }
 
-fn serve(link: &mut Link<UnixStream>, control: &UnixStream, stack: &mut Stack) -> Result<(), String> {
+fn serve(
+    link: &mut Link<UnixStream>,
+    control: &UnixStream,
+    relays: &mut Relays,
+    stack: &mut Stack,
+) -> Result<(), String> {
     loop {
         let sleep = if link.has_room() { stack.sleep(Instant::now()) } else { LOOK_AGAIN };
-        let (is_alone, is_readable) = wait(link, control, sleep).map_err(|error| error.to_string())?;
+        let (is_alone, is_readable) =
+            wait(link, control, relays.wanted(stack), sleep).map_err(|error| error.to_string())?;
         if is_alone || is_readable && !link.fill().unwrap_or(false) {
             return Ok(());
         }
@@ -94,7 +104,10 @@ fn serve(link: &mut Link<UnixStream>, control: &UnixStream, stack: &mut Stack) -
                 stack.poll(Instant::now());
             }
         }
+        relays.go_on(stack, Instant::now())?;
         stack.poll(Instant::now());
+        // What was opened just now is asked for before anybody sleeps, and what was taken is handed on.
+        relays.go_on(stack, Instant::now())?;
         while link.has_room() {
             let Some(frame) = stack.take_frame() else { break };
             link.send(&frame);
@@ -106,11 +119,17 @@ fn serve(link: &mut Link<UnixStream>, control: &UnixStream, stack: &mut Stack) -
 }
 
 /// Whether the server is gone, and whether the machine sent something.
-fn wait(link: &Link<UnixStream>, control: &UnixStream, sleep: Duration) -> io::Result<(bool, bool)> {
+fn wait(
+    link: &Link<UnixStream>,
+    control: &UnixStream,
+    relays: Vec<(BorrowedFd<'_>, PollFlags)>,
+    sleep: Duration,
+) -> io::Result<(bool, bool)> {
     let mut wanted = PollFlags::empty();
     wanted.set(PollFlags::IN, link.has_room());
     wanted.set(PollFlags::OUT, link.has_waiting());
-    let mut all = [PollFd::new(link.stream(), wanted), PollFd::new(control, PollFlags::IN)];
+    let mut all = vec![PollFd::new(link.stream(), wanted), PollFd::new(control, PollFlags::IN)];
+    all.extend(relays.into_iter().map(|(file, flags)| PollFd::from_borrowed_fd(file, flags)));
     // Rounded up: a timer that is about to end is not asked for a hundred times.
     let sleep = sleep + Duration::from_micros(500);
     let sleep = Timespec { tv_sec: sleep.as_secs() as i64, tv_nsec: sleep.subsec_nanos().into() };
@@ -118,6 +137,6 @@ fn wait(link: &Link<UnixStream>, control: &UnixStream, sleep: Duration) -> io::R
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let [link, control] = all.map(|file| file.revents());
+    let (link, control) = (all[0].revents(), all[1].revents());
     Ok((!control.is_empty(), link.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)))
 }

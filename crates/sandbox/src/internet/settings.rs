@@ -1,21 +1,43 @@
 //! What the process is told before the first frame.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
-use super::Route;
+use super::allow::Allowed;
+use super::{GATEWAY, GUEST, Route};
 
-/// The longest settings that are read: two small PEM texts and a few words.
+/// The longest settings that are read: two small PEM texts, what a proxy may be used for, and a few words.
 pub const MAX_BYTES: usize = 64 << 10;
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Settings {
     pub route: Route,
+    pub addresses: Addresses,
+    /// The port of the result server, on the gateway; for guests that send their results.
+    pub results: Option<u16>,
+    /// What the route `proxy` may reach.
+    pub allow: Vec<Allowed>,
     /// PEM of the authority that the guest trusts. Without it, connections with TLS end in an alert.
     pub authority: Option<Authority>,
     /// How far the guest's clock is ahead of the host's, in seconds.
     pub clock_offset: i64,
     /// The most bytes of the log.
     pub log_bytes: u64,
+}
+
+/// Who is where in the guest's network, of 24 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    pub guest: Ipv4Addr,
+    /// Also the name server and, for guests that send results, where they send them.
+    pub gateway: Ipv4Addr,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self { guest: GUEST, gateway: GATEWAY }
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,7 +51,15 @@ const LOG_BYTES: u64 = 64 << 20;
 
 impl Settings {
     pub fn new(route: Route) -> Self {
-        Self { route, authority: None, clock_offset: 0, log_bytes: LOG_BYTES }
+        Self {
+            route,
+            addresses: Addresses::default(),
+            results: None,
+            allow: Vec::new(),
+            authority: None,
+            clock_offset: 0,
+            log_bytes: LOG_BYTES,
+        }
     }
 }
 

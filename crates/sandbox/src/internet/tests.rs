@@ -18,6 +18,8 @@ use super::event::{Entry, Event};
 use super::services::banner;
 use super::*;
 
+mod pipes;
+
 const CARD: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 const SITE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 

@@ -5,10 +5,12 @@ use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Route;
 use super::certificates::Certificates;
-use super::event::Event;
+use super::event::{Event, Flow};
 use super::log::Log;
 use super::names::Names;
+use super::pipe::Way;
 use super::settings::Settings;
 
 pub struct World {
@@ -45,6 +47,20 @@ impl World {
     pub fn guest_time(&self) -> Timestamp {
         let offset = SignedDuration::from_secs(self.settings.clock_offset);
         Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Where a connection of the guest leads, if it leads out of here.
+    pub fn way(&self, flow: &Flow) -> Option<Way> {
+        let settings = &self.settings;
+        if flow.dst == settings.addresses.gateway && Some(flow.dport) == settings.results {
+            return Some(Way::Results);
+        }
+        if settings.route != Route::Proxy {
+            return None;
+        }
+        let host = self.name_of(flow.dst).unwrap_or_else(|| flow.dst.to_string());
+        let is_allowed = settings.allow.iter().any(|allowed| allowed.permits(&host, flow.dport));
+        is_allowed.then_some(Way::Proxy { host, port: flow.dport })
     }
 
     pub fn name_of(&self, address: Ipv4Addr) -> Option<String> {

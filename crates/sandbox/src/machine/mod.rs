@@ -11,7 +11,7 @@ use std::pin::Pin;
 
 pub use accelerator::{Accelerator, Choice};
 pub use check::{Report, check};
-pub use qemu::{Guest, Qemu, Settings, Spec, Timings};
+pub use qemu::{Brought, Guest, Hardware, Qemu, Settings, Spec, Start, Timings, Vm};
 
 use crate::error::Result;
 use crate::guest::Agent;
@@ -59,14 +59,14 @@ impl Machine for Guest {
     }
 
     fn screenshot<'a>(&'a self, target: &'a Path) -> Answer<'a, ()> {
-        Box::pin(Guest::screenshot(self, target))
+        Box::pin(qemu::Vm::screenshot(self, target))
     }
 
     fn dump_memory<'a>(&'a self, target: &'a Path) -> Answer<'a, ()> {
-        Box::pin(Guest::dump_memory(self, target))
+        Box::pin(qemu::Vm::dump_memory(self, target))
     }
 
     fn stop(&self) -> Answer<'_, ()> {
-        Box::pin(Guest::stop(self))
+        Box::pin(qemu::Vm::stop(self))
     }
 }

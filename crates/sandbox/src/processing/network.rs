@@ -16,7 +16,7 @@ use crate::samples::sha256;
 mod dns;
 mod http;
 mod log;
-mod pcap;
+pub(crate) mod pcap;
 mod stream;
 
 use dns::Names;

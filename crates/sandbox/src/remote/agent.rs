@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::form::Form;
-use super::http::{Body, Fault, call};
+use super::http::{Body, Fault, Line, call};
 use crate::processing::shown;
 
 /// Small calls, as long as the guest is busy.
@@ -26,9 +25,9 @@ const MAX_MESSAGE: usize = 2000;
 const MAX_PATH: usize = 1024;
 
 /// An agent: where it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Agent {
-    address: SocketAddr,
+    line: Line,
 }
 
 /// What it says of itself.
@@ -62,8 +61,8 @@ struct System {
 }
 
 impl Agent {
-    pub fn new(address: SocketAddr) -> Self {
-        Self { address }
+    pub fn new(line: Line) -> Self {
+        Self { line }
     }
 
     /// Whether anybody listens there at all.
@@ -151,12 +150,12 @@ impl Agent {
 
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(path);
-        request.header(header::HOST, self.address.to_string()).header(header::CONNECTION, "close")
+        request.header(header::HOST, self.line.address().to_string()).header(header::CONNECTION, "close")
     }
 
     async fn call(&self, request: http::Result<Request<Body>>, limit: Duration) -> Result<Bytes, Fault> {
         let request = request.map_err(|_| Fault::Answer("a request cannot be written"))?;
-        let (status, body) = call(self.address, request, limit).await?;
+        let (status, body) = call(&self.line, request, limit).await?;
         if status == StatusCode::OK {
             return Ok(body);
         }

@@ -3,43 +3,49 @@
 //!
 //! Hitting the time limit is not a failure: analyzers that hang, and guests that a sample stopped, are what happens.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use store::sandbox::{Category, GuestStatus, guest, task};
+use store::sandbox::{GuestStatus, guest, task};
 use tokio::time::Instant;
 
 use super::agent::Agent;
-use super::conf::{Conf, guest_name};
-use super::http::Fault;
-use super::machine::{Configuration, Machine, Platform};
-use super::package::{Facts, choose};
-use super::{analyzer, reset};
+use super::hosted::{Host, Hosted};
+use super::http::{Fault, Line};
+use super::machine::{Configuration, Kind, Machine};
+use super::reset;
 use crate::analysis::Log;
+use crate::analysis::network::Wish;
+use crate::analysis::screen;
 use crate::api::options;
+use crate::error::End;
 use crate::pool;
 use crate::result_server::{Registration, ResultServer};
 use crate::scheduler::{Analyst, Run};
 
+mod upload;
+
 /// How often the agent is asked.
 const EVERY: Duration = Duration::from_secs(1);
-/// The largest program of which exports are read.
-const MAX_PE: u64 = 64 << 20;
 /// What consumers of reports look for, to the letter.
 const LOST: &str = "Virtual Machine /status failed. This can indicate the guest losing network connectivity";
-const NOT_STARTED: &str = "Unable to execute the initial process, analysis aborted.";
 
 /// Runs tasks in the machines of the configuration.
 pub struct Remote {
     configuration: Configuration,
     results: Arc<ResultServer>,
+    host: Result<Host, String>,
 }
 
 impl Remote {
-    pub fn new(configuration: Configuration, results: Arc<ResultServer>) -> Arc<Self> {
-        Arc::new(Self { configuration, results })
+    /// `host` runs machines of the kind `qemu`; else it says why there are none.
+    pub fn new(
+        configuration: Configuration,
+        results: Arc<ResultServer>,
+        host: Result<Host, String>,
+    ) -> Arc<Self> {
+        Arc::new(Self { configuration, results, host })
     }
 }
 
@@ -47,7 +53,8 @@ impl Analyst for Remote {
     fn manager(&self, machine: &pool::Machine) -> &'static str {
         let known = self.configuration.machines.iter().find(|known| known.name == machine.name);
         match known.map(|known| known.kind) {
-            Some(super::Kind::Physical) => "Physical",
+            Some(Kind::Physical) => "Physical",
+            Some(Kind::Qemu) => "QEMU",
             _ => "Remote",
         }
     }
@@ -59,13 +66,15 @@ impl Analyst for Remote {
             return Box::pin(async move { vec![text] });
         };
         let (configuration, results) = (self.configuration.clone(), self.results.clone());
+        let host = self.host.clone();
         Box::pin(async move {
             let log = match Log::of_host(&run.folder) {
                 Ok(log) => log,
                 Err(error) => return vec![format!("the log of the analysis cannot be written: {error}")],
             };
-            let agent = Agent::new(machine.agent());
-            let analysis = Analysis { run, machine, configuration, agent, log, errors: Vec::new() };
+            let agent = Agent::new(Line::Network(machine.agent()));
+            let (errors, hosted) = (Vec::new(), None);
+            let analysis = Analysis { run, machine, configuration, agent, log, errors, host, hosted };
             analysis.whole(&results).await
         })
     }
@@ -79,11 +88,18 @@ struct Analysis {
     agent: Agent,
     log: Log,
     errors: Vec<String>,
+    host: Result<Host, String>,
+    /// The machine, if Harrier runs it.
+    hosted: Option<Hosted>,
 }
 
 impl Analysis {
     async fn whole(mut self, results: &Arc<ResultServer>) -> Vec<String> {
-        let registered = results.register(self.machine.ip, self.run.task.id, &self.run.folder);
+        let (task, folder) = (self.run.task.id, &self.run.folder);
+        let registered = match self.machine.ip {
+            Some(ip) if self.machine.kind != Kind::Qemu => results.register(ip, task, folder),
+            _ => results.begin(task, folder),
+        };
         let registration = match registered {
             Ok(registration) => registration,
             Err(error) => {
@@ -93,7 +109,7 @@ impl Analysis {
         };
         let stop = self.run.stop.clone();
         let done = tokio::select! {
-            done = self.attempt() => done,
+            done = self.attempt(&registration) => done,
             () = stop.cancelled() => Err("the analysis was stopped: another task takes its place, or the server ends".into()),
         };
         if let Err(text) = done {
@@ -103,24 +119,62 @@ impl Analysis {
         self.errors
     }
 
-    async fn attempt(&mut self) -> Result<(), String> {
-        self.check_wishes()?;
-        let task = self.run.task.id;
-        let routed = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, "none")).await;
+    async fn attempt(&mut self, registration: &Registration) -> Result<(), String> {
+        let wish = self.wish()?;
+        let (task, route) = (self.run.task.id, wish.as_ref().map_or_else(|| "none".to_owned(), Wish::name));
+        let routed = self.run.sandbox.db.write(move |tx| task::set_route(tx, task, &route)).await;
         routed.map_err(|error| format!("the route cannot be noted: {error}"))?;
-        self.reset().await?;
-        self.set_guest(GuestStatus::Starting).await;
         let critical = self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout);
         // Once for the machine to come up, once for the files, once for the run.
         let limit = Duration::from_secs(critical);
-        self.connect(Instant::now() + limit).await?;
+        let mut boot = limit;
+        match &wish {
+            Some(wish) => {
+                self.set_guest(GuestStatus::Starting).await;
+                self.start(wish, registration).await?;
+                boot = Duration::from_secs(self.machine.boot_timeout);
+            }
+            None => {
+                self.reset().await?;
+                self.set_guest(GuestStatus::Starting).await;
+            }
+        }
+        self.connect(Instant::now() + boot).await?;
         self.run.sandbox.pool.set_status(&self.machine.name, "running");
         tokio::time::timeout(limit, self.upload())
             .await
             .unwrap_or_else(|_| Err(format!("the guest took longer than {critical} s to take its files")))?;
         self.set_guest(GuestStatus::Running).await;
         self.tell("running", "the analyzer runs");
-        self.watch(Instant::now() + limit).await
+        let until = Instant::now() + limit;
+        let Some(vm) = self.hosted.as_ref().map(|hosted| hosted.vm.clone()) else {
+            return self.watch(until).await;
+        };
+        let screen = screen::Watch::new(&self.run);
+        let watched = tokio::select! {
+            watched = self.watch(until) => watched,
+            end = vm.ended() => Err(format!("the machine ended before the analyzer did: {end}")),
+            never = screen.watch(&vm) => match never {},
+        };
+        screen.shoot(&vm).await;
+        watched
+    }
+
+    /// Starts a machine that Harrier runs.
+    async fn start(&mut self, wish: &Wish, registration: &Registration) -> Result<(), String> {
+        let host = self.host.clone()?;
+        self.tell("restoring", &format!("starting the machine {}", self.machine.name));
+        let clock = self.clock();
+        let hosted = Hosted::start(&host, &self.machine, &self.run, wish, registration, clock).await?;
+        self.log.info(if hosted.is_restored {
+            "the machine goes on from its saved state"
+        } else {
+            "the machine boots"
+        });
+        self.log.info(&format!("the network is {}", wish.name()));
+        self.agent = hosted.agent();
+        self.hosted = Some(hosted);
+        Ok(())
     }
 
     /// Seconds that the sample may run.
@@ -129,11 +183,14 @@ impl Analysis {
         u64::from(if asked == 0 { self.run.sandbox.settings.default_timeout } else { asked })
     }
 
-    /// What cannot be done as asked is not done in another way: it may be a matter of safety.
-    fn check_wishes(&self) -> Result<(), String> {
+    /// Which network a machine of ours gets. What cannot be done as asked is not done in another way: it may be a matter of safety.
+    fn wish(&self) -> Result<Option<Wish>, String> {
+        if self.machine.kind == Kind::Qemu {
+            return Wish::of(&self.run).map(Some);
+        }
         let options = self.run.task.options.as_deref().unwrap_or_default();
         match options::pairs(options).find(|(name, _)| *name == "route").map(|(_, value)| value) {
-            None | Some("none") => Ok(()),
+            None | Some("none") => Ok(None),
             Some(other) => Err(format!(
                 "the network {other:?} is not there: the network of the machine {} is its owner's matter",
                 self.machine.name
@@ -160,6 +217,9 @@ impl Analysis {
         self.tell("starting", &format!("waiting for the agent at {}", self.machine.agent()));
         let fail = |fault: &Fault, name: &str| format!("the agent of {name} cannot be used: {fault}");
         loop {
+            if let Some(end) = self.hosted.as_ref().and_then(|hosted| hosted.vm.end()) {
+                return Err(format!("the machine ended before its agent answered: {end}"));
+            }
             let fault = match self.agent.greet().await {
                 Ok(greeting) => {
                     self.log.info(&format!("the agent answers, version {}", greeting.version));
@@ -202,106 +262,11 @@ impl Analysis {
         }
     }
 
-    /// All that the analyzer needs, and its start.
-    async fn upload(&mut self) -> Result<(), String> {
-        self.tell("uploading", "uploading the analyzer and the sample");
-        let platform = self.machine.platform;
-        let analyzer = self.configuration.analyzers.get(&platform).cloned().ok_or_else(|| {
-            format!(
-                "there is no analyzer for {0}: name a folder or a zip archive in Cuckoo.analyzers.{0}; Harrier ships none",
-                platform.name()
-            )
-        })?;
-        let incoming = self.run.sandbox.samples.folders().1.to_owned();
-        let archive = tokio::task::spawn_blocking(move || analyzer::archive(&analyzer, &incoming)).await;
-        let archive = archive.map_err(|error| error.to_string())??;
-        let told = |what: &'static str| move |fault: Fault| format!("{what}: {fault}");
-        let environ = self.agent.environ().await.map_err(told("the guest's environment is not known"))?;
-        let folder = self.folder(&environ).await?;
-        self.agent.extract(&folder, archive).await.map_err(told("the analyzer did not reach the guest"))?;
-        let conf = self.conf()?;
-        let conf = content(&conf).map_err(|error| format!("analysis.conf cannot be written: {error}"))?;
-        let stored = self.agent.store(&format!("{folder}/analysis.conf"), conf).await;
-        stored.map_err(told("analysis.conf did not reach the guest"))?;
-        if self.run.task.category != Category::Url {
-            let name = guest_name(self.run.task.file_name());
-            let place = match (platform, environ.get("TEMP")) {
-                (Platform::Windows, None) => return Err("the guest has no variable TEMP".into()),
-                (Platform::Windows, Some(temp)) => format!("{temp}\\{name}"),
-                _ => format!("/tmp/{name}"),
-            };
-            let sample = self.sample()?;
-            self.agent.store(&place, sample).await.map_err(told("the sample did not reach the guest"))?;
-        }
-        let started = self.agent.execpy(&format!("{folder}/analyzer.py"), &folder).await;
-        started.map_err(|fault| format!("{NOT_STARTED} The analyzer was not started: {fault}"))
-    }
-
-    /// A folder for the analyzer: the one that the option `analpath` names, or a new one on the system's drive.
-    async fn folder(
-        &mut self,
-        environ: &std::collections::BTreeMap<String, String>,
-    ) -> Result<String, String> {
-        let given = self.run.task.options.as_deref().unwrap_or_default();
-        let asked = options::pairs(given).find(|(name, value)| *name == "analpath" && !value.is_empty());
-        let drive = match (self.machine.platform, environ.get("SYSTEMDRIVE")) {
-            (Platform::Windows, Some(drive)) => format!("{drive}/"),
-            (Platform::Windows, None) => return Err("the guest has no variable SYSTEMDRIVE".into()),
-            _ => "/".to_owned(),
-        };
-        let made = match asked {
-            Some((_, name)) => {
-                let dir = format!("{drive}{}", name.trim_start_matches('/'));
-                self.agent.mkdir(&dir).await.map(|()| dir)
-            }
-            None => self.agent.mkdtemp(&drive).await,
-        };
-        made.map_err(|fault| format!("there is no folder for the analyzer in the guest: {fault}"))
-    }
-
-    fn sample(&self) -> Result<File, String> {
-        let sample = self.run.task.sample.as_ref().ok_or("the task has no sample")?;
-        let file = self.run.sandbox.samples.open_sample(&sample.digests.sha256);
-        let file = file.map_err(|error| format!("the sample cannot be read: {error}"))?;
-        match file.metadata() {
-            Ok(about) if about.len() == sample.digests.file_size => Ok(file),
-            _ => Err("the sample on disk is not the one that was submitted".into()),
-        }
-    }
-
-    fn conf(&mut self) -> Result<String, String> {
+    /// The guest's clock, if the task asks for one: the time of submission stands for none.
+    fn clock(&self) -> Option<jiff::Timestamp> {
         let task = &self.run.task;
-        let is_url = task.category == Category::Url;
-        let file_type = task.sample.as_ref().map_or("", |sample| sample.digests.file_type.as_str());
-        let exports = if file_type.contains("DLL") { exports(self.sample()?) } else { Vec::new() };
-        let file_name = if is_url { String::new() } else { guest_name(task.file_name()) };
-        let facts = Facts { is_url, file_type, file_name: &file_name, exports: &exports };
-        let asked = task.package.as_deref().filter(|name| !name.is_empty());
-        let package = asked.unwrap_or_else(|| choose(self.machine.platform, &facts));
-        let results = self.configuration.results_for(&self.machine);
-        let machine: Vec<(String, String)> =
-            self.machine.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        // The time of submission stands for none.
         let clock = (task.clock != task.added_on).then_some(task.clock.0);
-        let clock = clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-        let conf = Conf {
-            id: task.id,
-            ip: results.ip(),
-            port: results.port(),
-            category: if is_url { "url" } else { "file" },
-            target: if is_url { &task.target } else { &file_name },
-            package,
-            options: task.options.as_deref().unwrap_or_default(),
-            file_name: &file_name,
-            file_type,
-            pe_exports: &exports,
-            timeout: self.timeout(),
-            enforce_timeout: task.enforce_timeout,
-            clock: clock.unwrap_or_else(jiff::Timestamp::now),
-            machine: &machine,
-        };
-        self.log.info(&format!("the package is {package}"));
-        Ok(conf.text())
+        clock.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok())
     }
 
     /// Asks how far the analyzer is, until it is done or its time is over.
@@ -330,13 +295,17 @@ impl Analysis {
     /// The last results, and no more of them.
     async fn end(&mut self, registration: Registration) {
         self.set_guest(GuestStatus::Stopping).await;
-        if self.run.task.memory {
+        let is_hosted = self.hosted.is_some() || self.machine.kind == Kind::Qemu;
+        if self.run.task.memory && !is_hosted {
             self.fail(format!(
                 "the memory was not written: nobody but its owner can read that of {}",
                 self.machine.name
             ));
         }
         registration.settle().await;
+        if let Some(hosted) = self.hosted.take() {
+            self.end_own(hosted).await;
+        }
         let remarks = registration.end().await;
         for text in &remarks.texts {
             self.log.warning(text);
@@ -344,9 +313,26 @@ impl Analysis {
         if remarks.more > 0 {
             self.log.warning(&format!("{} more remarks on what the guest sent were left out", remarks.more));
         }
-        // It runs on until it is reset.
-        self.run.sandbox.pool.set_status(&self.machine.name, "machete");
+        // One that somebody else runs does so until it is reset.
+        let status = if is_hosted { "poweroff" } else { "machete" };
+        self.run.sandbox.pool.set_status(&self.machine.name, status);
         self.log.info("the analysis is over");
+    }
+
+    /// The last evidence from outside, and the power off.
+    async fn end_own(&mut self, hosted: Hosted) {
+        let folder = self.run.folder.path().to_owned();
+        if self.run.task.memory && hosted.vm.end().is_none_or(|end| end == End::PoweredOff) {
+            self.tell("dumping memory", "writing the memory of the machine");
+            if let Err(error) = hosted.dump_memory(&folder).await {
+                self.fail(error);
+            }
+        }
+        let incoming = self.run.sandbox.samples.folders().1.to_owned();
+        let results = self.configuration.results_for(&self.machine);
+        for error in hosted.end(results, &folder, &incoming).await {
+            self.fail(error);
+        }
     }
 
     fn tell(&mut self, stage: &'static str, text: &str) {
@@ -365,20 +351,4 @@ impl Analysis {
             tracing::error!(target: "sandbox", task = id, %error, "the state of a machine was not written");
         }
     }
-}
-
-/// A text as a file that can be sent.
-fn content(text: &str) -> std::io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    std::io::Seek::rewind(&mut file)?;
-    Ok(file)
-}
-
-/// Names of what a library exports; none when it cannot be read as one.
-fn exports(file: File) -> Vec<String> {
-    let mut bytes = Vec::new();
-    let read = std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_PE), &mut bytes);
-    let parsed = read.ok().and_then(|_| forensics::pe::Pe::parse(bytes).ok());
-    parsed.map(|pe| pe.exports().names).unwrap_or_default()
 }

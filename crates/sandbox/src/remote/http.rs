@@ -1,7 +1,9 @@
 //! One call to an agent: a connection of its own, a time limit for all of it, and no answer beyond a limit.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +12,44 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
+use tokio_util::either::Either;
+
+use crate::internet::Switchboard;
 
 /// The most bytes of an answer, and of what stands before it.
 const MAX_ANSWER: usize = 1 << 20;
 const MAX_HEAD: usize = 64 << 10;
+
+/// How an agent is reached.
+#[derive(Clone)]
+pub enum Line {
+    /// Over this host's network.
+    Network(SocketAddr),
+    /// Through the network of a machine that Harrier runs, where the agent is at this address.
+    Machine(Arc<Switchboard>, SocketAddr),
+}
+
+impl Line {
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Network(address) | Self::Machine(_, address) => *address,
+        }
+    }
+
+    async fn connect(&self) -> io::Result<Either<TcpStream, UnixStream>> {
+        Ok(match self {
+            Self::Network(address) => Either::Left(TcpStream::connect(address).await?),
+            Self::Machine(switchboard, address) => Either::Right(switchboard.call(address.port()).await?),
+        })
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line({})", self.address())
+    }
+}
 
 /// What is sent.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -46,7 +81,7 @@ pub enum Fault {
 
 /// Sends a request and takes its answer. No proxy, whatever the environment says, and no redirection.
 pub(super) async fn call(
-    agent: SocketAddr,
+    agent: &Line,
     request: Request<Body>,
     limit: Duration,
 ) -> Result<(StatusCode, Bytes), Fault> {
@@ -56,8 +91,8 @@ pub(super) async fn call(
     }
 }
 
-async fn exchange(agent: SocketAddr, request: Request<Body>) -> Result<(StatusCode, Bytes), Fault> {
-    let stream = TcpStream::connect(agent).await.map_err(Fault::Unreachable)?;
+async fn exchange(agent: &Line, request: Request<Body>) -> Result<(StatusCode, Bytes), Fault> {
+    let stream = agent.connect().await.map_err(Fault::Unreachable)?;
     let (mut sender, connection) =
         http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // Ends with the call.

@@ -1,11 +1,13 @@
 //! Machines that the owner of the server brings, as the section `Cuckoo` of the configuration names them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::internet::{Addresses, Proxy};
+use crate::machine::{Brought, Hardware};
 use crate::pool;
 use crate::result_server::PORT;
 
@@ -13,9 +15,11 @@ use crate::result_server::PORT;
 const AGENT_PORT: u16 = 8000;
 /// How long a machine may take to be reset, in seconds.
 const RESET_TIMEOUT: u64 = 600;
+/// How long a machine of ours may take from its start until its agent answers, in seconds.
+const BOOT_TIMEOUT: u64 = 600;
 
 /// The section `Cuckoo`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
     /// Where guests send what they find: an address of the host in their network.
@@ -24,6 +28,8 @@ pub struct Configuration {
     pub analyzers: BTreeMap<Platform, PathBuf>,
     /// The most bytes of one file that a guest sends.
     pub upload_max_size: Option<u64>,
+    /// Proxies that tasks may ask for with `route=proxy:NAME`.
+    pub proxies: BTreeMap<String, Proxy>,
     pub machines: Vec<Machine>,
 }
 
@@ -37,8 +43,9 @@ pub struct Machine {
     pub label: Option<String>,
     pub kind: Kind,
     pub platform: Platform,
-    /// Where the guest is.
-    pub ip: IpAddr,
+    /// Where the guest is. Those of the kind `qemu` get it by DHCP.
+    #[serde(default)]
+    pub ip: Option<IpAddr>,
     #[serde(default = "agent_port")]
     pub agent_port: u16,
     #[serde(default)]
@@ -61,6 +68,14 @@ pub struct Machine {
     /// In seconds.
     #[serde(default = "reset_timeout")]
     pub reset_timeout: u64,
+    /// For the kind `qemu`: the disk, which is only read, and what is around it.
+    #[serde(default)]
+    pub image: Option<PathBuf>,
+    #[serde(default)]
+    pub hardware: Option<Hardware>,
+    /// In seconds.
+    #[serde(default = "boot_timeout")]
+    pub boot_timeout: u64,
 }
 
 fn agent_port() -> u16 {
@@ -71,6 +86,10 @@ fn reset_timeout() -> u64 {
     RESET_TIMEOUT
 }
 
+fn boot_timeout() -> u64 {
+    BOOT_TIMEOUT
+}
+
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -79,6 +98,8 @@ pub enum Kind {
     Remote,
     /// A machine of its own.
     Physical,
+    /// A virtual machine that Harrier runs, from an image that the owner brings.
+    Qemu,
 }
 
 /// What runs in a guest.
@@ -103,12 +124,6 @@ impl Platform {
 impl Configuration {
     /// Reads the section and checks what can be checked before anything runs.
     pub fn read(section: serde_json::Value) -> Result<Self, String> {
-        let kinds = section["machines"].as_array().into_iter().flatten().map(|machine| &machine["kind"]);
-        if kinds.into_iter().any(|kind| kind == "qemu") {
-            return Err("machines of the kind qemu are not supported yet: run the image in a hypervisor of your own and \
-                name it with the kind remote"
-                .into());
-        }
         let configuration: Self = serde_json::from_value(section).map_err(|error| error.to_string())?;
         let mut names = HashSet::new();
         let mut addresses = HashSet::new();
@@ -117,19 +132,30 @@ impl Configuration {
             if !names.insert(&machine.name) {
                 return Err(format!("two machines are named {:?}", machine.name));
             }
-            if !addresses.insert(machine.ip.to_canonical()) {
-                return Err(format!(
-                    "two machines have the address {}, by which results are told apart",
-                    machine.ip
-                ));
+            // Those that Harrier runs have a network of their own each.
+            let ip = machine.ip.filter(|_| machine.kind != Kind::Qemu);
+            if ip.is_some_and(|ip| !addresses.insert(ip.to_canonical())) {
+                let ip = machine.address();
+                return Err(format!("two machines have the address {ip}, by which results are told apart"));
             }
         }
-        if !configuration.machines.is_empty() {
+        let is_name =
+            |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if let Some(name) =
+            configuration.proxies.keys().find(|name| !(1..=40).contains(&name.len()) || !is_name(name))
+        {
+            return Err(format!(
+                "proxies: {name:?}: a name is 1 to 40 letters, digits, dashes and underscores"
+            ));
+        }
+        let mut elsewhere =
+            configuration.machines.iter().filter(|machine| machine.kind != Kind::Qemu).peekable();
+        if elsewhere.peek().is_some() {
             let address = configuration.result_server;
             let address =
                 address.ok_or("result_server is missing: the address on which guests reach this host")?;
             let is_told = |machine: &Machine| machine.resultserver_ip.is_some();
-            if address.ip().is_unspecified() && !configuration.machines.iter().all(is_told) {
+            if address.ip().is_unspecified() && !elsewhere.all(is_told) {
                 return Err(format!(
                     "result_server is {address}, which guests cannot be told: name an address, or give each machine its resultserver_ip"
                 ));
@@ -140,6 +166,10 @@ impl Configuration {
 
     /// Where the guest of a machine sends what it finds.
     pub fn results_for(&self, machine: &Machine) -> SocketAddr {
+        if machine.kind == Kind::Qemu {
+            let port = machine.resultserver_port.unwrap_or(PORT);
+            return SocketAddr::new(machine.addresses().gateway.into(), port);
+        }
         let listens = self.result_server.unwrap_or(SocketAddr::new([127, 0, 0, 1].into(), PORT));
         let ip = machine.resultserver_ip.unwrap_or(listens.ip());
         SocketAddr::new(ip, machine.resultserver_port.unwrap_or(listens.port()))
@@ -162,23 +192,88 @@ impl Machine {
                 "options: {name} is none for an analyzer, whose names begin with analyzer_"
             ));
         }
-        if self.ip.is_unspecified() || self.ip.is_multicast() {
-            return fail("ip is not the address of a guest");
+        match self.ip {
+            Some(ip) if ip.is_unspecified() || ip.is_multicast() => {
+                return fail("ip is not the address of a guest");
+            }
+            None if self.kind != Kind::Qemu => return fail("ip is missing: where the guest is"),
+            _ => {}
+        }
+        if self.agent_port == 0 || self.resultserver_port == Some(0) {
+            return fail("a port is a number from 1 to 65535");
         }
         if self.reset_timeout == 0 {
             return fail("reset_timeout is in seconds, at least 1");
         }
-        Ok(())
+        match self.kind {
+            Kind::Qemu => self.check_own().or_else(|text| fail(&text)),
+            Kind::Remote | Kind::Physical if self.image.is_some() || self.hardware.is_some() => {
+                fail("image and hardware are for the kind qemu")
+            }
+            Kind::Remote | Kind::Physical => Ok(()),
+        }
+    }
+
+    /// What holds for machines that Harrier runs.
+    fn check_own(&self) -> Result<(), String> {
+        let image = self.image.as_ref().ok_or("image is missing: the path of a qcow2 file")?;
+        if !image.is_absolute() || image.file_name().and_then(|name| name.to_str()).is_none() {
+            return Err("image is not the whole path of a file, from / on".into());
+        }
+        if !self.reset_command.is_empty() {
+            return Err(
+                "reset_command is not for the kind qemu, whose machines are thrown away after each run"
+                    .into(),
+            );
+        }
+        if self.boot_timeout == 0 {
+            return Err("boot_timeout is in seconds, at least 1".into());
+        }
+        let Addresses { guest, gateway } = self.addresses();
+        let is_v4 = [self.ip, self.resultserver_ip].iter().flatten().all(IpAddr::is_ipv4);
+        if !is_v4 || guest == gateway || guest.octets()[..3] != gateway.octets()[..3] {
+            return Err(format!(
+                "ip {guest} and resultserver_ip {gateway}, which is this host as the guest sees it, are two addresses of \
+                 version 4 that begin with the same three numbers; give both or neither"
+            ));
+        }
+        self.hardware.as_ref().map_or(Ok(()), Hardware::check)
+    }
+
+    /// Who is where in the network of a machine that Harrier runs.
+    pub fn addresses(&self) -> Addresses {
+        let v4 = |ip: Option<IpAddr>, usual: Ipv4Addr| match ip {
+            Some(IpAddr::V4(ip)) => ip,
+            _ => usual,
+        };
+        let usual = Addresses::default();
+        Addresses { guest: v4(self.ip, usual.guest), gateway: v4(self.resultserver_ip, usual.gateway) }
+    }
+
+    /// As the machinery takes it, for the kind `qemu`.
+    pub fn brought(&self) -> Option<Brought> {
+        let image = self.image.clone().filter(|_| self.kind == Kind::Qemu)?;
+        let hardware = self.hardware.clone().unwrap_or_default();
+        Some(Brought {
+            name: self.name.clone(),
+            image,
+            hardware,
+            is_windows: self.platform == Platform::Windows,
+        })
+    }
+
+    fn address(&self) -> IpAddr {
+        self.ip.unwrap_or(self.addresses().guest.into())
     }
 
     /// Where its agent listens.
     pub fn agent(&self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.agent_port)
+        SocketAddr::new(self.address(), self.agent_port)
     }
 
     /// Whether a run begins in a clean state.
     pub fn is_reset(&self) -> bool {
-        !self.reset_command.is_empty()
+        self.kind == Kind::Qemu || !self.reset_command.is_empty()
     }
 
     /// As tasks are given it, and clients see it. One that nobody resets says so in its options.
@@ -186,7 +281,7 @@ impl Machine {
         let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
         pool::Machine {
             label: self.label.clone().unwrap_or_else(|| self.name.clone()),
-            ip: self.ip.to_string(),
+            ip: self.address().to_string(),
             options: Some(if self.is_reset() { "reset" } else { "noreset" }.to_owned()),
             interface: self.interface.clone(),
             snapshot: self.snapshot.clone(),
@@ -237,7 +332,6 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_with_a_reason() {
         let error = |change: Json| read(vec![machine(change)]).unwrap_err();
-        assert!(error(json!({"kind": "qemu", "disk": "w10.qcow2"})).contains("hypervisor of your own"));
         assert!(error(json!({"kind": "toaster"})).contains("unknown variant `toaster`"));
         assert!(error(json!({"disk_bus": "ide"})).contains("unknown field `disk_bus`"));
         assert!(error(json!({"name": "a b"})).contains("1 to 64 letters"));
@@ -256,6 +350,65 @@ mod tests {
         let anywhere =
             Configuration::read(json!({"result_server": "0.0.0.0:2042", "machines": [machine(json!({}))]}));
         assert!(anywhere.unwrap_err().contains("resultserver_ip"));
-        assert_eq!(Configuration::read(json!({})), Ok(Configuration::default()));
+        assert!(error(json!({"ip": null})).contains("ip is missing"));
+        assert!(error(json!({"image": "/w10.qcow2"})).contains("for the kind qemu"));
+        assert!(Configuration::read(json!({})).unwrap().machines.is_empty());
+    }
+
+    #[test]
+    fn machines_that_harrier_runs_need_an_image_and_nothing_else() {
+        let qemu = |change: Json| {
+            let mut machine =
+                json!({"name": "w10", "kind": "qemu", "platform": "windows", "image": "/srv/w10.qcow2"});
+            for (key, value) in change.as_object().unwrap() {
+                machine[key] = value.clone();
+            }
+            Configuration::read(
+                json!({"machines": [machine, {"name": "b", "kind": "qemu", "platform": "linux", "image": "/b"}]}),
+            )
+        };
+        let configuration = qemu(json!({"hardware": {"disk": "sata"}})).unwrap();
+        let one = &configuration.machines[0];
+        assert_eq!(one.agent(), "10.0.2.15:8000".parse().unwrap());
+        assert_eq!(configuration.results_for(one), "10.0.2.2:2042".parse().unwrap());
+        assert!(one.brought().unwrap().is_windows && one.is_reset());
+        let fixed =
+            json!({"ip": "192.168.56.101", "resultserver_ip": "192.168.56.1", "resultserver_port": 2043});
+        let fixed = qemu(fixed).unwrap();
+        assert_eq!(fixed.results_for(&fixed.machines[0]), "192.168.56.1:2043".parse().unwrap());
+        for (wrong, expected) in [
+            (json!({"image": null}), "image is missing"),
+            (json!({"image": "w10.qcow2"}), "from / on"),
+            (json!({"image": "/srv/.."}), "from / on"),
+            (json!({"ip": "192.168.56.101"}), "give both or neither"),
+            (json!({"ip": "10.0.2.2"}), "two addresses"),
+            (json!({"ip": "fd00::1", "resultserver_ip": "fd00::2"}), "version 4"),
+            (json!({"reset_command": ["x"]}), "thrown away"),
+            (
+                json!({"hardware": {"machine": "q35", "disk": "ide"}}),
+                "machine \"w10\": hardware.disk: a q35 has no ide",
+            ),
+            (json!({"boot_timeout": 0}), "at least 1"),
+        ] {
+            let error = qemu(wrong).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_listed_with_what_it_may_be_used_for() {
+        let read = |proxies: Json| Configuration::read(json!({"proxies": proxies}));
+        let one = json!({"url": "socks5://10.0.0.1:1080", "allow": ["*.example.org:443"]});
+        assert!(read(json!({"lab-1": one})).unwrap().proxies["lab-1"].permits("a.example.org", 443));
+        assert!(read(json!({"a b": one})).unwrap_err().contains("letters, digits"));
+        assert!(
+            read(json!({"a": {"url": "ftp://x:1", "allow": []}})).unwrap_err().contains("socks5://HOST:PORT")
+        );
+        assert!(
+            read(json!({"a": {"url": "http://x:1", "allow": ["example"]}}))
+                .unwrap_err()
+                .contains("HOST:PORT")
+        );
+        assert!(read(json!({"a": {"url": "http://x:1"}})).unwrap_err().contains("missing field `allow`"));
     }
 }

@@ -7,14 +7,18 @@
 //!                    analyzer ──TCP──> result_server     log, behaviour, files, pictures
 //! ```
 //!
-//! The owner of the server brings the machine and the analyzer; neither is part of Harrier. What a guest answers may come from
+//! The owner of the server brings the machine and the analyzer; neither is part of Harrier. [`hosted`] are machines whose image is the
+//! owner's and which Harrier runs itself: their agents are reached through the network of the machine, and nothing else is.
+//! What a guest answers may come from
 //! a sample that took it over, and is read within limits.
 
 mod agent;
 mod analysis;
 mod analyzer;
+mod capture;
 mod conf;
 mod form;
+mod hosted;
 mod http;
 mod machine;
 mod package;
@@ -22,5 +26,6 @@ mod reset;
 
 pub use agent::{Agent, Status};
 pub use analysis::Remote;
-pub use http::Fault;
+pub use hosted::{Found, Host, check, snapshot};
+pub use http::{Fault, Line};
 pub use machine::{Configuration, Kind, Machine, Platform};

@@ -14,6 +14,7 @@ use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use serve::listener::Incoming;
 use tokio::io::AsyncRead;
+use tokio::net::UnixStream;
 
 pub mod header;
 pub mod name;
@@ -57,7 +58,13 @@ impl ResultServer {
             }
             Entry::Vacant(free) => free.insert(session.clone()),
         };
-        Ok(Registration { server: self.clone(), guest, session })
+        Ok(Registration { server: self.clone(), guest: Some(guest), session })
+    }
+
+    /// The same for a guest whose connections are brought here by hand: nobody else can be taken for it.
+    pub fn begin(self: &Arc<Self>, task: u32, folder: &Folder) -> io::Result<Registration> {
+        let session = Arc::new(Session::begin(task, folder.try_clone()?, self.limits)?);
+        Ok(Registration { server: self.clone(), guest: None, session })
     }
 
     /// Takes what guests send until `stop`.
@@ -89,11 +96,20 @@ impl ResultServer {
 /// The address of a guest belongs to a task until this ends. Dropped, whatever is open is cut.
 pub struct Registration {
     server: Arc<ResultServer>,
-    guest: IpAddr,
+    guest: Option<IpAddr>,
     session: Arc<Session>,
 }
 
 impl Registration {
+    /// Takes connections of the guest, as long as the task lasts.
+    pub fn taker(&self) -> Box<dyn Fn(UnixStream) + Send + Sync> {
+        let session = self.session.clone();
+        Box::new(move |stream| {
+            let open = session.open.clone();
+            open.spawn(receive::receive(session.clone(), stream));
+        })
+    }
+
     /// Waits a little for files that are on their way, after the analyzer said that it is done.
     pub async fn settle(&self) {
         self.session.uploads.close();
@@ -110,11 +126,12 @@ impl Registration {
     }
 
     fn forget(&self) {
-        let mut guests = self.server.guests.lock();
-        if guests.get(&self.guest).is_some_and(|known| Arc::ptr_eq(known, &self.session)) {
-            guests.remove(&self.guest);
+        if let Some(guest) = self.guest {
+            let mut guests = self.server.guests.lock();
+            if guests.get(&guest).is_some_and(|known| Arc::ptr_eq(known, &self.session)) {
+                guests.remove(&guest);
+            }
         }
-        drop(guests);
         self.session.over.cancel();
     }
 }

@@ -105,15 +105,18 @@ pub fn qemu() -> Option<Qemu> {
     QEMU.get_or_init(|| Some(Qemu::open(data_dir()?, &Settings::default()).unwrap())).clone()
 }
 
+#[allow(dead_code)] // not every file runs commands
 /// A shell's command line, run as the guest's ordinary user.
 pub fn sh(line: &str) -> Run {
     Run::shell(line)
 }
 
+#[allow(dead_code)] // not every file runs commands
 pub fn root_sh(line: &str) -> Run {
     Run { user: Owner::Root, ..sh(line) }
 }
 
+#[allow(dead_code)] // not every file runs commands
 /// All that a run gave.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -125,6 +128,7 @@ pub struct Outcome {
     pub counts: Counts,
 }
 
+#[allow(dead_code)] // not every file runs commands
 pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
     let mut outcome = Outcome::default();
     while let Some(event) = events.next().await? {

@@ -96,12 +96,13 @@ impl Running {
             Token::Off => false,
         };
         let access = if has_token { Access::Token(token(dir.path())?) } else { Access::Open };
+        let brought = Brought::read(config)?;
         let settings = Settings {
             access,
             names: args.cuckoo_name.clone(),
+            proxies: brought.proxies(),
             ..Settings::in_dir(dir.path().join("sandbox"))
         };
-        let brought = Brought::read(config)?;
         // Filled once all of them are known: a task that none of them can run would be given up.
         let pool = Pool::new(Vec::new());
         let sandbox =
@@ -180,7 +181,7 @@ async fn run_machines(
     brought: Brought,
     stop: CancellationToken,
 ) {
-    let (machines, remote) = (brought.machines, brought.analyst);
+    let machines = brought.machines.clone();
     let place = dir.clone();
     // Whether the processor helps is found out by trying, which takes a moment.
     let opened = tokio::task::spawn_blocking(move || {
@@ -193,8 +194,10 @@ async fn run_machines(
         Ok(Ok(qemu)) => qemu,
         Ok(Err(error)) => {
             tracing::warn!(target: "sandbox", %error, "no machines of this host: tasks for them wait");
-            sandbox.pool.set_absent(&format!("there are no machines: {error}"));
+            let text = format!("there are no machines of this host: {error}");
+            sandbox.pool.set_absent(&text);
             sandbox.pool.set(machines);
+            let remote = brought.analyst(Err(text));
             return scheduler::run(sandbox, Arc::new(Kinds { guests: Arc::new(Nobody), remote }), stop).await;
         }
         Err(error) => {
@@ -203,10 +206,14 @@ async fn run_machines(
         }
     };
     tracing::info!(target: "sandbox", qemu = qemu.version(), accelerator = %qemu.accelerator(), "machines are run by");
-    if wanted.build_guest {
+    if wanted.build_guest && qemu.guests().list().is_ok_and(|images| images.is_empty()) {
+        // Before the pool is filled: a task for it would be given up.
+        sandbox.pool.expect(machine(GUEST, 1));
+        sandbox.pool.set_absent(&format!("the guest {GUEST} is being built"));
         let (sandbox, guests) = (sandbox.clone(), qemu.guests().clone());
         tokio::task::spawn_blocking(move || build_guest(&sandbox, &guests));
     }
+    let remote = brought.analyst(Ok(qemu.clone()));
     let watch = tokio::spawn(watch_guests(sandbox.clone(), qemu.clone(), wanted.count, machines));
     scheduler::run(sandbox, Arc::new(Kinds { guests: Detonator::new(qemu), remote }), stop).await;
     watch.abort();
@@ -232,9 +239,6 @@ fn renew_agents(guests: &Guests) {
 
 /// Makes the first guest; tasks that wait meanwhile say how far it is.
 fn build_guest(sandbox: &Sandbox, guests: &Guests) {
-    if guests.list().is_ok_and(|images| !images.is_empty()) {
-        return;
-    }
     let agent = find_agent_file(std::env::var_os("HARRIER_GUEST_AGENT").map(Into::into));
     let built = agent.and_then(|agent| {
         build::build(guests, &build::Plan::new(GUEST, agent), |line| {

@@ -98,6 +98,7 @@ pub fn build(guests: &Guests, plan: &Plan, mut say: impl FnMut(&str)) -> Result<
         files: sums(&folder, &plan.agent)?,
         disk_bytes: plan.disk_bytes,
         memory_mib: plan.memory_mib,
+        protocol: Some(guest_protocol::VERSION),
     };
     write_synced(&folder.join("manifest.json"), &serde_json::to_vec_pretty(&manifest).unwrap_or_default())?;
     fs::set_permissions(&folder, Permissions::from_mode(0o711)).map_err(Error::io("open", &folder))?;
@@ -115,6 +116,7 @@ pub fn renew_agent(guests: &Guests, name: &str, agent: &Path) -> Result<Image> {
     put(&image.file("initramfs.gz"), &initial)?;
     image.manifest.files.insert("initramfs.gz".into(), sum(&image.file("initramfs.gz"))?);
     image.manifest.files.insert(AGENT.into(), sum(agent)?);
+    image.manifest.protocol = Some(guest_protocol::VERSION);
     put(&image.file("manifest.json"), &serde_json::to_vec_pretty(&image.manifest).unwrap_or_default())?;
     Ok(image)
 }

@@ -3,8 +3,8 @@
 use smoltcp::wire::{DhcpMessageType, DhcpPacket, DhcpRepr, EthernetAddress, Ipv4Address};
 
 use crate::internet::event::Event;
+use crate::internet::settings::Addresses;
 use crate::internet::world::World;
-use crate::internet::{GATEWAY, GUEST};
 
 pub const PORT: u16 = 67;
 pub const CLIENT: u16 = 68;
@@ -20,9 +20,10 @@ const MAX_HOST_NAME: usize = 63;
 pub fn answer(message: &[u8], world: &mut World) -> Option<Vec<u8>> {
     let packet = DhcpPacket::new_checked(message).ok()?;
     let asked = DhcpRepr::parse(&packet).ok()?;
+    let Addresses { guest, gateway } = world.settings.addresses;
     let message_type = match asked.message_type {
         DhcpMessageType::Discover => DhcpMessageType::Offer,
-        DhcpMessageType::Request => verdict(&asked)?,
+        DhcpMessageType::Request => verdict(&asked, &world.settings.addresses)?,
         DhcpMessageType::Inform => DhcpMessageType::Ack,
         _ => return None,
     };
@@ -30,13 +31,13 @@ pub fn answer(message: &[u8], world: &mut World) -> Option<Vec<u8>> {
     let is_lease = message_type != DhcpMessageType::Nak && asked.message_type != DhcpMessageType::Inform;
     let reply = DhcpRepr {
         message_type,
-        your_ip: if is_lease { GUEST } else { Ipv4Address::UNSPECIFIED },
+        your_ip: if is_lease { guest } else { Ipv4Address::UNSPECIFIED },
         client_ip: Ipv4Address::UNSPECIFIED,
-        server_ip: GATEWAY,
-        server_identifier: Some(GATEWAY),
-        router: Some(GATEWAY),
+        server_ip: gateway,
+        server_identifier: Some(gateway),
+        router: Some(gateway),
         subnet_mask: Some(MASK),
-        dns_servers: Some([GATEWAY].into_iter().collect()),
+        dns_servers: Some([gateway].into_iter().collect()),
         lease_duration: is_lease.then_some(LEASE),
         requested_ip: None,
         client_identifier: None,
@@ -53,12 +54,12 @@ pub fn answer(message: &[u8], world: &mut World) -> Option<Vec<u8>> {
 }
 
 /// Whether the address that a client wants is the one there is. Silence when it means another server.
-fn verdict(asked: &DhcpRepr<'_>) -> Option<DhcpMessageType> {
-    if asked.server_identifier.is_some_and(|server| server != GATEWAY) {
+fn verdict(asked: &DhcpRepr<'_>, addresses: &Addresses) -> Option<DhcpMessageType> {
+    if asked.server_identifier.is_some_and(|server| server != addresses.gateway) {
         return None;
     }
     let wanted = asked.requested_ip.unwrap_or(asked.client_ip);
-    Some(if wanted == GUEST { DhcpMessageType::Ack } else { DhcpMessageType::Nak })
+    Some(if wanted == addresses.guest { DhcpMessageType::Ack } else { DhcpMessageType::Nak })
 }
 
 fn tell(packet: &DhcpPacket<&[u8]>, asked: &DhcpRepr<'_>, world: &mut World) {

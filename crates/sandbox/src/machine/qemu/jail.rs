@@ -77,6 +77,8 @@ pub fn can_mount() -> bool {
 /// What a machine sees of the file system.
 pub struct View<'a> {
     pub image: &'a Path,
+    /// Names of files in the image's folder, and their names inside.
+    pub files: &'a [(&'a str, &'static str)],
     pub template: Option<&'a Path>,
     pub own: &'a Path,
     /// QEMU's user cannot pass through the folders above, as a data directory is for its owner alone: root mounts these where that user
@@ -146,8 +148,8 @@ pub fn command(
     let mut bind = |kind: &str, from: PathBuf, to: String| {
         call.arg(kind).arg(from).arg(to);
     };
-    for file in ["root.qcow2", "vmlinuz", "initramfs.gz"] {
-        bind("--ro-bind", image.join(file), format!("{IMAGE}/{file}"));
+    for (file, inside) in view.files {
+        bind("--ro-bind", image.join(file), format!("{IMAGE}/{inside}"));
     }
     if view.template.is_some() {
         bind("--ro-bind", template.join("disk.qcow2"), format!("{TEMPLATE}/disk.qcow2"));
@@ -252,6 +254,7 @@ mod tests {
     fn the_private_key_of_a_guest_is_out_of_sight() {
         let view = View {
             image: Path::new("/g"),
+            files: &[("root.qcow2", "root.qcow2")],
             template: Some(Path::new("/t")),
             own: Path::new("/v"),
             is_hidden: false,

@@ -1,25 +1,31 @@
 //! Machines of QEMU.
 
 mod arguments;
+mod brought;
 mod cgroup;
 mod guest;
+mod hardware;
 pub(crate) mod jail;
 mod orphans;
 mod process;
 mod qmp;
 mod restore;
 mod template;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use brought::{Brought, Start};
 pub(crate) use cgroup::Groups;
 pub use guest::Guest;
+pub use hardware::Hardware;
 pub use jail::Account;
 pub(crate) use process::family;
 pub use restore::Timings;
 pub use template::Template;
+pub use vm::Vm;
 
 use super::{Accelerator, Choice};
 use crate::error::{Error, Result};
@@ -70,6 +76,8 @@ struct Inner {
     guests: Guests,
     /// One folder for each machine that runs.
     machines: PathBuf,
+    /// Saved states of machines that the owner brings.
+    snapshots: PathBuf,
     accelerator: Mutex<Accelerator>,
     /// Whether emulation may take the place of hardware that turns out not to work.
     may_fall_back: bool,
@@ -108,6 +116,7 @@ impl Qemu {
         let machines = data_dir.join("machines");
         make_folder(&machines, 0o711)?;
         let machines = machines.canonicalize().map_err(Error::io("find", &machines))?;
+        let snapshots = data_dir.canonicalize().map_err(Error::io("find", data_dir))?.join("snapshots");
         let lock = Lock::take(&machines.join(".lock"))?;
         orphans::end_all(&machines)?;
         let account = jail::account(&settings.user)?;
@@ -122,6 +131,7 @@ impl Qemu {
             inner: Arc::new(Inner {
                 guests,
                 machines,
+                snapshots,
                 accelerator,
                 may_fall_back,
                 version,

@@ -43,10 +43,28 @@ pub struct Process {
 
 /// What a process is started with.
 pub struct Order<'a> {
-    pub image: &'a Image,
+    /// A folder, and which of its files the machine sees, each with its name inside.
+    pub image: &'a Path,
+    pub files: Vec<(&'a str, &'static str)>,
     pub template: Option<&'a Path>,
-    pub purpose: Use,
-    pub capture: bool,
+    pub memory_mib: u32,
+    pub arguments: Vec<String>,
+}
+
+impl<'a> Order<'a> {
+    /// For a guest that Harrier built.
+    pub fn of_guest(
+        inner: &Inner,
+        image: &'a Image,
+        template: Option<&'a Path>,
+        purpose: Use,
+        capture: bool,
+    ) -> Self {
+        let memory_mib = image.manifest.memory_mib;
+        let arguments = arguments(inner.accelerator(), memory_mib, purpose, capture);
+        let files = ["root.qcow2", "vmlinuz", "initramfs.gz"].map(|name| (name, name)).to_vec();
+        Self { image: &image.folder, files, template, memory_mib, arguments }
+    }
 }
 
 impl Process {
@@ -64,15 +82,14 @@ impl Process {
 
     /// Starts QEMU in a folder that holds its disk already, and waits until its monitor answers.
     pub async fn start(inner: &Inner, folder: PathBuf, order: &Order<'_>) -> Result<Self> {
-        let accelerator = inner.accelerator();
-        let arguments = arguments(accelerator, order.image.manifest.memory_mib, order.purpose, order.capture);
         let view = jail::View {
-            image: &order.image.folder,
+            image: order.image,
+            files: &order.files,
             template: order.template,
             own: &folder,
-            is_hidden: inner.is_hidden,
+            is_hidden: inner.is_hidden || is_out_of_reach(inner, order.image),
         };
-        let call = jail::command(&view, inner.account.as_ref(), accelerator, &arguments);
+        let call = jail::command(&view, inner.account.as_ref(), inner.accelerator(), &order.arguments);
         let mut folder = RemovedUnlessTaken(Some(folder));
         let mut child = jail::spawn(call)?;
         let pid = child.id();
@@ -100,7 +117,7 @@ impl Process {
         tokio::spawn(watch_events(events, std::sync::Arc::clone(&monitor), end));
         // No instruction of the guest has run yet, so none escapes the limits.
         let name = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let groups = Groups::limit(&name, &family(pid), order.image.manifest.memory_mib);
+        let groups = Groups::limit(&name, &family(pid), order.memory_mib);
         let folder = folder.take();
         Ok(Self { folder, keep_folder: false, handle, monitor, ended, why, groups: Some(groups) })
     }
@@ -165,6 +182,12 @@ impl Drop for Process {
             _ => drop(std::thread::spawn(clean_up)),
         }
     }
+}
+
+/// Whether QEMU's user cannot pass to a folder of the owner's, and root can put it where that user can.
+fn is_out_of_reach(inner: &Inner, folder: &Path) -> bool {
+    let reach = |account| jail::check_reachable(account, folder);
+    inner.account.as_ref().is_some_and(|account| reach(account).is_err()) && jail::can_mount()
 }
 
 struct RemovedUnlessTaken(Option<PathBuf>);

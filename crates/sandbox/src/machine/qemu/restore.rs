@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::{IMAGE, Use};
 use super::process::{ANSWER, Order, Process, own};
 use super::template::{BOOT, Template, ensure, make_disk};
-use super::{Guest, Qemu, Spec};
+use super::{Guest, Qemu, Spec, Vm};
 use crate::error::{End, Error, Result};
 use crate::guest::{Agent, Image};
 
@@ -33,6 +34,7 @@ pub struct Timings {
 
 pub async fn restore(qemu: &Qemu, spec: &Spec) -> Result<Guest> {
     let image = qemu.inner.guests.get(&spec.guest)?;
+    image.manifest.check_protocol()?;
     let template = ensure(qemu, &image).await?;
     match restore_from(qemu, spec, &image, template.clone()).await {
         // Somebody made it anew in between.
@@ -56,16 +58,16 @@ async fn restore_from(qemu: &Qemu, spec: &Spec, image: &Image, template: Templat
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
-    let order =
-        Order { image, template: Some(&template.folder), purpose: Use::Restore, capture: spec.capture };
+    let order = Order::of_guest(inner, image, Some(&template.folder), Use::Restore, spec.capture);
     let process = Process::start(inner, folder, &order).await?;
     timings.process = start.elapsed();
-    load(&process, &template).await?;
+    load(&process, &template.folder).await?;
     timings.loaded = start.elapsed();
     wake(process, Some(template), spec, start, timings, WAKE).await
 }
 
 pub async fn boot(qemu: &Qemu, image: &Image, spec: &Spec) -> Result<Guest> {
+    image.manifest.check_protocol()?;
     let inner = &*qemu.inner;
     let start = Instant::now();
     let folder = Process::folder(inner)?;
@@ -79,16 +81,16 @@ pub async fn boot(qemu: &Qemu, image: &Image, spec: &Spec) -> Result<Guest> {
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
-    let order = Order { image, template: None, purpose: Use::Boot, capture: spec.capture };
+    let order = Order::of_guest(inner, image, None, Use::Boot, spec.capture);
     let process = Process::start(inner, folder, &order).await?;
     let timings = Timings { process: start.elapsed(), loaded: start.elapsed(), ..Timings::default() };
     wake(process, None, spec, start, timings, BOOT).await
 }
 
-async fn load(process: &Process, template: &Template) -> Result<()> {
+pub async fn load(process: &Process, folder: &Path) -> Result<()> {
     let capability = json!({ "capabilities": [{ "capability": "x-ignore-shared", "state": true }] });
     process.ask("migrate-set-capabilities", capability).await?;
-    let path = template.folder.join("state");
+    let path = folder.join("state");
     let state = File::open(&path).map_err(Error::io("read", &path))?;
     process.monitor.give_file("state", state.as_fd(), ANSWER).await?;
     process.ask("migrate-incoming", json!({ "uri": "fd:state" })).await?;
@@ -107,6 +109,14 @@ async fn load(process: &Process, template: &Template) -> Result<()> {
         .unwrap_or(Err(Error::TimedOut { what: "loading the template", limit: LOAD }))
 }
 
+/// Waits for the agent, and says what to do about one that is not understood.
+pub async fn greet(agent: &Agent, guest: &str, limit: Duration) -> Result<()> {
+    agent.hello(limit).await.map(drop).map_err(|error| match error {
+        Error::TimedOut { limit, .. } => Error::SilentAgent { guest: guest.to_owned(), limit },
+        error => error,
+    })
+}
+
 /// Lets it run, and makes it unlike every other clone before anybody gets hold of it.
 async fn wake(
     process: Process,
@@ -118,10 +128,10 @@ async fn wake(
 ) -> Result<Guest> {
     let agent = Agent::new(process.connect("agent").await?, Some(process.ended()))?;
     process.ask("cont", json!({})).await?;
-    agent.hello(limit).await?;
+    greet(&agent, &spec.guest, limit).await?;
     timings.answered = start.elapsed();
     agent.reseed().await?;
     agent.set_clock(spec.clock.unwrap_or_else(jiff::Timestamp::now)).await?;
     timings.ready = start.elapsed();
-    Ok(Guest::new(process, agent, template, timings))
+    Ok(Guest::new(Vm::new(process, template), agent, timings))
 }

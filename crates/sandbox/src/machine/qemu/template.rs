@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::arguments::{IMAGE, TEMPLATE, Use, arguments};
 use super::process::{Order, Process, own};
-use super::{Inner, Qemu};
+use super::{Inner, Qemu, restore};
 use crate::error::{Error, Result};
 use crate::guest::build::{make_folder, output, write_synced};
 use crate::guest::{Agent, Image, Lock};
@@ -71,6 +71,7 @@ impl Template {
 
 /// The one that fits, made if there is none.
 pub async fn ensure(qemu: &Qemu, image: &Image) -> Result<Template> {
+    image.manifest.check_protocol()?;
     if let Some(template) = usable(qemu, image) {
         return Ok(template);
     }
@@ -95,6 +96,7 @@ async fn make_somehow(qemu: &Qemu, image: &Image) -> Result<Template> {
 
 /// Made anew whatever is there.
 pub async fn rebuild(qemu: &Qemu, image: &Image) -> Result<Template> {
+    image.manifest.check_protocol()?;
     let _lock = lock(image).await?;
     make_somehow(qemu, image).await
 }
@@ -108,7 +110,7 @@ fn usable(qemu: &Qemu, image: &Image) -> Option<Template> {
     None
 }
 
-fn read(folder: &Path) -> Option<Template> {
+pub fn read(folder: &Path) -> Option<Template> {
     let text = fs::read(folder.join("template.json")).ok()?;
     let facts: Facts = serde_json::from_slice(&text).ok()?;
     (facts.format == FORMAT).then(|| Template {
@@ -162,17 +164,17 @@ async fn make(qemu: &Qemu, image: &Image) -> Result<Template> {
         &format!("{IMAGE}/root.qcow2"),
         image.manifest.disk_bytes,
     )?;
-    let order = Order { image, template: None, purpose: Use::Template, capture: false };
+    let order = Order::of_guest(inner, image, None, Use::Template, false);
     let mut process = Process::start(inner, own_folder, &order).await?;
     let agent = Agent::new(process.connect("agent").await?, Some(process.ended()))?;
-    agent.hello(BOOT).await?;
+    restore::greet(&agent, &image.manifest.name, BOOT).await?;
     warm_up(&agent).await?;
     let state = process.path().join("state");
     save(&process, &state).await?;
     process.kill().await;
     let built = process.keep_folder();
     drop(process);
-    finish(inner, image, &built)?;
+    finish(inner, &built, image.manifest.disk_bytes)?;
     fs::rename(&built, &target).map_err(Error::io("make", &target))?;
     File::open(&parent).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", &parent))?;
     let template =
@@ -203,7 +205,7 @@ async fn warm_up(agent: &Agent) -> Result<()> {
     agent.ping().await
 }
 
-async fn save(process: &Process, state: &Path) -> Result<()> {
+pub async fn save(process: &Process, state: &Path) -> Result<()> {
     process.ask("stop", json!({})).await?;
     let capability = json!({ "capabilities": [{ "capability": "x-ignore-shared", "state": true }] });
     process.ask("migrate-set-capabilities", capability).await?;
@@ -232,14 +234,9 @@ async fn save(process: &Process, state: &Path) -> Result<()> {
 }
 
 /// Leaves only what a template is, all of it on disk.
-fn finish(inner: &Inner, image: &Image, folder: &Path) -> Result<()> {
+pub fn finish(inner: &Inner, folder: &Path, disk_bytes: u64) -> Result<()> {
     // Copied for each guest: quicker than calling the program that makes it.
-    make_disk(
-        inner,
-        &folder.join("overlay.qcow2"),
-        &format!("{TEMPLATE}/disk.qcow2"),
-        image.manifest.disk_bytes,
-    )?;
+    make_disk(inner, &folder.join("overlay.qcow2"), &format!("{TEMPLATE}/disk.qcow2"), disk_bytes)?;
     for entry in fs::read_dir(folder).map_err(Error::io("list", folder))?.flatten() {
         let path = entry.path();
         if ["ram", "state", "disk.qcow2", "overlay.qcow2"].iter().any(|name| path.ends_with(name)) {

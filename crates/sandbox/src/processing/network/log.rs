@@ -31,6 +31,7 @@ pub struct Told {
     smtp: Vec<Json>,
     smtp_ex: Vec<Json>,
     irc: Vec<Json>,
+    proxied: Vec<Json>,
     files: usize,
     is_cut: bool,
 }
@@ -78,6 +79,28 @@ impl Told {
             Event::Irc { flow, command, params } if self.irc.len() < MAX_ENTRIES => {
                 let said = json!({"type": "client", "command": command, "params": params});
                 self.irc.push(with_flow(&flow, said));
+            }
+            Event::Proxied { flow, host, port } if self.proxied.len() < MAX_ENTRIES => {
+                self.proxied.push(with_flow(&flow, json!({"host": host, "port": port, "error": null})));
+            }
+            Event::Unreached { flow, why } => {
+                let ends = json!([flow.src, flow.sport, flow.dst, flow.dport]);
+                let is_it = |entry: &&mut Json| {
+                    entry["error"].is_null()
+                        && json!([entry["src"], entry["sport"], entry["dst"], entry["dport"]]) == ends
+                };
+                if let Some(entry) = self.proxied.iter_mut().rev().find(is_it) {
+                    entry["error"] = why.into();
+                }
+            }
+            Event::Dropped { flow, name } if self.proxied.len() < MAX_ENTRIES => {
+                let host = name.unwrap_or_else(|| flow.dst.to_string());
+                let entry =
+                    with_flow(&flow, json!({"host": host, "port": flow.dport, "error": "not allowed"}));
+                // A call that nobody answers is tried again and again.
+                if !self.proxied.contains(&entry) {
+                    self.proxied.push(entry);
+                }
             }
             Event::Cut => self.is_cut = true,
             _ => {}
@@ -128,6 +151,9 @@ impl Told {
             ("irc", self.irc),
         ] {
             report[key] = list.into();
+        }
+        if !self.proxied.is_empty() {
+            report["proxied"] = self.proxied.into();
         }
         if self.is_cut {
             report["log_cut"] = true.into();

@@ -14,6 +14,8 @@ pub struct Packet {
     pub time: f64,
     /// Of the packet's record in the file, in bytes.
     pub offset: u64,
+    /// The record's header, as it is in the file.
+    pub header: [u8; 16],
     pub bytes: Vec<u8>,
 }
 
@@ -23,6 +25,8 @@ pub struct Reader<R> {
     /// Parts of a second.
     parts: f64,
     offset: u64,
+    /// The file's header.
+    pub header: [u8; 24],
 }
 
 impl<R: Read> Reader<R> {
@@ -36,7 +40,7 @@ impl<R: Read> Reader<R> {
             [0xa1, 0xb2, 0x3c, 0x4d] => (true, 1e9),
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no capture")),
         };
-        let reader = Self { file, is_big_endian, parts, offset: 24 };
+        let reader = Self { file, is_big_endian, parts, offset: 24, header };
         match reader.number(&header[20..]) & 0xffff {
             ETHERNET => Ok(reader),
             link => Err(io::Error::new(
@@ -65,7 +69,7 @@ impl<R: Read> Reader<R> {
         }
         let offset = self.offset;
         self.offset += 16 + u64::from(length);
-        Ok(Some(Packet { time: f64::from(seconds) + f64::from(part) / self.parts, offset, bytes }))
+        Ok(Some(Packet { time: f64::from(seconds) + f64::from(part) / self.parts, offset, header, bytes }))
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> io::Result<bool> {

@@ -1,12 +1,14 @@
 //! Machines that the owner brings: the section `Cuckoo` of the configuration.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sandbox::internet::{Program, Proxy};
+use sandbox::machine::Qemu;
 use sandbox::pool::Machine;
-use sandbox::remote::{Configuration, Remote};
+use sandbox::remote::{Configuration, Host, Remote};
 use sandbox::result_server::{self, ResultServer};
 use sandbox::scheduler::Analyst;
 use serve::config::ServerConfig;
@@ -19,10 +21,9 @@ const RESULTS: Limits = Limits { handshake: Duration::from_secs(10), total: 4096
 
 /// The machines, who runs tasks in them, and where their guests send what they find.
 pub(super) struct Brought {
-    listens: Option<SocketAddr>,
+    configuration: Configuration,
     results: Arc<ResultServer>,
     pub machines: Vec<Machine>,
-    pub analyst: Arc<dyn Analyst>,
 }
 
 impl Brought {
@@ -35,13 +36,23 @@ impl Brought {
         let results = ResultServer::new(limits);
         let machines = configuration.machines.iter();
         let machines = machines.map(|machine| machine.listed(configuration.results_for(machine))).collect();
-        let listens = configuration.result_server;
-        Ok(Self { listens, results: results.clone(), machines, analyst: Remote::new(configuration, results) })
+        Ok(Self { configuration, results, machines })
+    }
+
+    /// Proxies that tasks may ask for.
+    pub fn proxies(&self) -> BTreeMap<String, Proxy> {
+        self.configuration.proxies.clone()
+    }
+
+    /// Who runs tasks in them, those of the kind `qemu` on this host.
+    pub fn analyst(self, qemu: Result<Qemu, String>) -> Arc<dyn Analyst> {
+        let host = qemu.map(|qemu| Host { qemu, internet: Program::own() });
+        Remote::new(self.configuration, self.results, host)
     }
 
     /// Takes what guests send, where the configuration says.
     pub async fn take_results(&self, stop: &CancellationToken) -> anyhow::Result<Option<JoinHandle<()>>> {
-        let Some(address) = self.listens else { return Ok(None) };
+        let Some(address) = self.configuration.result_server else { return Ok(None) };
         let listener = Listener::bind(address, RESULTS).await.with_context(|| {
             format!("cannot listen on {address}, where the configuration's Cuckoo.result_server says")
         })?;
@@ -63,13 +74,12 @@ mod tests {
     #[test]
     fn the_section_names_machines_or_is_refused_by_name() {
         let none = read(None).unwrap();
-        assert!(none.machines.is_empty() && none.listens.is_none());
+        assert!(none.machines.is_empty() && none.configuration.result_server.is_none());
         let machine = json!({"name": "w10", "kind": "physical", "platform": "windows", "ip": "10.9.0.7"});
         let one = read(Some(json!({"result_server": "10.9.0.1:2042", "machines": [machine]}))).unwrap();
-        assert_eq!(
-            (&*one.machines[0].resultserver_ip, one.analyst.manager(&one.machines[0])),
-            ("10.9.0.1", "Physical")
-        );
+        let listed = one.machines[0].clone();
+        let analyst = one.analyst(Err("no QEMU".into()));
+        assert_eq!((&*listed.resultserver_ip, analyst.manager(&listed)), ("10.9.0.1", "Physical"));
         let wrong = read(Some(json!({"machine": []}))).err().unwrap().to_string();
         assert!(wrong.starts_with("the configuration's Cuckoo: unknown field `machine`"), "{wrong}");
     }

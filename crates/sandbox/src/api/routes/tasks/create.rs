@@ -42,7 +42,7 @@ async fn file(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Result<R
     let at =
         at.ok_or_else(|| Error::bad("There is no file: send it as a part named file, with a file name"))?;
     let file = form.files.swap_remove(at);
-    let wanted = Wanted::of(&form, sandbox.settings.max_timeout)?;
+    let wanted = Wanted::of(&form, &sandbox.settings)?;
     let task = store_file(&sandbox, wanted, file).await?;
     sandbox.submitted.notify_one();
     Ok(Created::new(task))
@@ -76,7 +76,7 @@ fn with_warnings(tx: &mut Tx<'_>, new: &NewTask, warnings: &[String]) -> DbResul
 async fn url(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Result<Reply<Created>> {
     let form = Form::read(request, &sandbox.samples, sandbox.settings.max_sample).await?;
     let url = form.get("url").ok_or_else(|| Error::bad("There is no URL: send it in a field named url"))?;
-    let wanted = Wanted::of(&form, sandbox.settings.max_timeout)?;
+    let wanted = Wanted::of(&form, &sandbox.settings)?;
     let task = store_url(&sandbox, &wanted, url).await?;
     sandbox.submitted.notify_one();
     Ok(Created::new(task))

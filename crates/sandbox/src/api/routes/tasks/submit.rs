@@ -42,7 +42,7 @@ async fn submit(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Result
     if strings.len() > MAX_STRINGS {
         return Err(Error::bad(format!("strings: at most {MAX_STRINGS} lines")));
     }
-    let mut wanted = Wanted::of(&form, sandbox.settings.max_timeout)?;
+    let mut wanted = Wanted::of(&form, &sandbox.settings)?;
     let options = wanted.task.options.take().unwrap_or_default();
     wanted.task.options = Some(with_default(&options, "procmemdump", "yes"));
     let submit_id = sandbox.db.write(task::new_submit).await.map_err(|error| {
