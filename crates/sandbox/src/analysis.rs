@@ -25,7 +25,7 @@ mod dropped;
 mod log;
 mod memory;
 pub(crate) mod network;
-mod package;
+pub mod package;
 mod record;
 pub(crate) mod screen;
 

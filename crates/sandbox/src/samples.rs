@@ -18,6 +18,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 mod digest;
+pub mod members;
 
 pub(crate) use digest::hex;
 pub use digest::{Digesting, is_sha256, sha256};
@@ -37,6 +38,13 @@ pub struct Samples {
 pub struct Received {
     pub digests: Digests,
     file: NamedTempFile,
+}
+
+impl Received {
+    /// It, for reading from its beginning.
+    pub fn reopen(&self) -> io::Result<fs::File> {
+        self.file.reopen()
+    }
 }
 
 /// Why a content was not taken.

@@ -1,5 +1,6 @@
 //! The REST API route by route, without machines: what clients send, and what they get (the Cuckoo reference).
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ impl Server {
         answer(self.http.post(format!("{}{path}", self.root)).multipart(form).send().await.unwrap()).await
     }
 
-    async fn submit(&self, name: &str, content: &'static [u8]) -> u64 {
+    async fn submit(&self, name: &str, content: impl Into<Cow<'static, [u8]>>) -> u64 {
         let form = Form::new().part("file", Part::bytes(content).file_name(name.to_owned()));
         let (status, body) = self.send("/tasks/create/file", form).await;
         assert_eq!(status, 200, "{body}");
@@ -275,6 +276,42 @@ async fn many_things_are_submitted_at_once() {
     assert_eq!(task["sample"]["md5"], "f97c5d29941bfb1b2fdab0874906ab82");
     let nothing = server.send("/tasks/create/submit", Form::new().text("owner", "ada")).await;
     assert_eq!(nothing, (500, json!({"message": "No files or strings have been given!"})));
+}
+
+#[tokio::test]
+async fn an_archive_is_a_task_for_each_member_that_can_run() {
+    let server = Server::start().await;
+    let archive = |members: &[(&str, &str)]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, content) in members {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            tar.append_data(&mut header, name, content.as_bytes()).unwrap();
+        }
+        tar.into_inner().unwrap()
+    };
+    let script = "#!/bin/sh\nid\n";
+    let members = [("one.sh", script), ("README", "plain words"), ("in/two.sh", script), ("a,b.sh", script)];
+    let form = Form::new()
+        .part("files", Part::bytes(archive(&members)).file_name("mail.tar"))
+        .text("options", "free=yes");
+    let (_, answer) = server.send("/tasks/create/submit", form).await;
+    assert_eq!(answer["task_ids"], json!([1, 2]));
+    assert_eq!(answer["errors"], json!(["mail.tar: \"a,b.sh\": its name cannot stand in options"]));
+    for (id, options) in
+        [(1, "free=yes,procmemdump=yes,filename=one.sh"), (2, "free=yes,procmemdump=yes,filename=in/two.sh")]
+    {
+        let task = server.json(&format!("/tasks/view/{id}")).await["task"].clone();
+        assert_eq!((&task["category"], &task["options"]), (&json!("archive"), &json!(options)));
+        assert!(task["target"].as_str().unwrap().ends_with("/mail.tar"));
+    }
+    let form =
+        Form::new().part("file", Part::bytes(archive(&[("README", "plain words")])).file_name("notes.tar"));
+    let (_, answer) = server.send("/tasks/create/submit", form).await;
+    assert_eq!(answer["task_ids"], json!([]));
+    assert!(answer["errors"][0].as_str().unwrap().contains("nothing in this archive"));
+    // Submitted as a file, it is one.
+    assert_eq!(server.submit("mail.tar", archive(&members)).await, 3);
 }
 
 #[tokio::test]

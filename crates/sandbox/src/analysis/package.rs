@@ -124,6 +124,12 @@ impl Plan {
     }
 }
 
+/// Whether a file of this type and name, in lower case, is run in a way of its own.
+pub fn is_known(file_type: &str, name: &str) -> bool {
+    let takes_all = ["archive", "generic"];
+    PACKAGES.iter().any(|package| !takes_all.contains(&package.name) && (package.fits)(file_type, name))
+}
+
 fn choose(task: &Task, file_type: &str) -> &'static Package {
     if task.category == Category::Url {
         return &url::PACKAGE;

@@ -69,6 +69,14 @@ impl Wanted {
         NewTask { category: Category::File, target, sample_id: Some(sample_id), ..self.task.clone() }
     }
 
+    /// The same for a member of an archive, which the options name.
+    pub fn for_member(&self, name: &str, sha256: &str, sample_id: u32, member: &str) -> NewTask {
+        let given = self.task.options.as_deref().unwrap_or_default();
+        let comma = if given.is_empty() { "" } else { "," };
+        let options = Some(format!("{given}{comma}filename={}", plain(member)));
+        NewTask { category: Category::Archive, options, ..self.for_file(name, sha256, sample_id) }
+    }
+
     /// The same for a URL.
     pub fn for_url(&self, url: &str) -> Result<NewTask> {
         if url.len() > MAX_URL {

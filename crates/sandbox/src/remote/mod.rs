@@ -29,3 +29,4 @@ pub use analysis::Remote;
 pub use hosted::{Found, Host, check, snapshot};
 pub use http::{Fault, Line};
 pub use machine::{Configuration, Kind, Machine, Platform};
+pub use package::is_known;

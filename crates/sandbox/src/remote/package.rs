@@ -76,6 +76,12 @@ pub(super) fn choose(platform: Platform, facts: &Facts<'_>) -> &'static str {
     ROWS.iter().find(fits).map_or("generic", |row| row.2)
 }
 
+/// Whether a file of this type and name is one that analyzers of Windows run or open in a way of its own.
+pub fn is_known(file_type: &str, name: &str) -> bool {
+    let facts = Facts { is_url: false, file_type, file_name: name, exports: &[] };
+    !["generic", "zip"].contains(&choose(Platform::Windows, &facts))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Archives and mails: unpacked, with the passwords that samples are shared under, and one member run.
 //!
-//! Options: `password`, and `file`, the member to run; without it the first that can be run.
+//! Options: `password`, and `file` or `filename`, the member to run; without it the first that can be run.
 
 use super::{Package, strings};
 
@@ -73,7 +73,8 @@ pub const PACKAGE: Package = Package {
     aliases: &["zip", "rar", "tar", "gz", "7z", "eml"],
     fits: |kind, name| KINDS.iter().any(|start| kind.starts_with(start)) || name.ends_with(".eml"),
     command: |given| {
-        let (file, password) = (given.option("file").unwrap_or(""), given.option("password").unwrap_or(""));
+        let wanted = given.option("file").or_else(|| given.option("filename"));
+        let (file, password) = (wanted.unwrap_or(""), given.option("password").unwrap_or(""));
         strings(["/bin/sh", "-c", SCRIPT, "archive", given.path, file, password])
     },
     as_root: false,

@@ -13,6 +13,7 @@ use crate::api::fields::Wanted;
 use crate::api::form::{File, Form};
 use crate::api::reply::Reply;
 use crate::api::{Error, Result};
+use crate::samples::Received;
 use crate::server::Sandbox;
 
 pub fn routes() -> Router<Arc<Sandbox>> {
@@ -57,9 +58,7 @@ pub async fn store_file(sandbox: &Arc<Sandbox>, wanted: Wanted, file: File) -> R
             return Err(Error::bad("This file has already been submitted"));
         }
     }
-    let samples = sandbox.samples.clone();
-    let kept = tokio::task::spawn_blocking(move || samples.keep(file.content)).await;
-    kept.map_err(std::io::Error::other)?.map_err(crate::samples::Refused::Io)?;
+    keep(sandbox, file.content).await?;
     let create = move |tx: &mut Tx<'_>| -> DbResult<u32> {
         let sample_id = sample::keep(tx, &digests)?;
         with_warnings(tx, &wanted.for_file(&file.name, &digests.sha256, sample_id), &wanted.warnings)
@@ -67,7 +66,15 @@ pub async fn store_file(sandbox: &Arc<Sandbox>, wanted: Wanted, file: File) -> R
     Ok(sandbox.db.write(create).await?)
 }
 
-fn with_warnings(tx: &mut Tx<'_>, new: &NewTask, warnings: &[String]) -> DbResult<u32> {
+/// Keeps the content of a file: it is on disk when this returns.
+pub async fn keep(sandbox: &Arc<Sandbox>, content: Received) -> Result<()> {
+    let samples = sandbox.samples.clone();
+    let kept = tokio::task::spawn_blocking(move || samples.keep(content)).await;
+    Ok(kept.map_err(std::io::Error::other)?.map_err(crate::samples::Refused::Io)?)
+}
+
+/// Stores a task together with what is to be said of how it was asked for.
+pub fn with_warnings(tx: &mut Tx<'_>, new: &NewTask, warnings: &[String]) -> DbResult<u32> {
     let id = task::create(tx, new)?;
     warnings.iter().try_for_each(|warning| task::fail(tx, id, warning))?;
     Ok(id)

@@ -6,15 +6,19 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::routing::post;
 use serde::Serialize;
-use store::db::DbResult;
+use store::db::{DbResult, Tx};
 use store::sandbox::sample::{self, By};
 use store::sandbox::task;
 
-use super::create::{store_file, store_url};
+use super::create::{keep, store_file, store_url, with_warnings};
+use crate::analysis::package;
 use crate::api::fields::Wanted;
-use crate::api::form::Form;
+use crate::api::form::{File, Form};
+use crate::api::options;
 use crate::api::reply::Reply;
 use crate::api::{Error, Result};
+use crate::remote;
+use crate::samples::members;
 use crate::server::Sandbox;
 
 /// URLs and hashes of one call.
@@ -53,8 +57,8 @@ async fn submit(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Result
     let (mut task_ids, mut errors) = (Vec::new(), Vec::new());
     for file in files {
         let name = file.name.clone();
-        match store_file(&sandbox, wanted.clone(), file).await {
-            Ok(id) => task_ids.push(id),
+        match store_files(&sandbox, &wanted, file, &mut errors).await {
+            Ok(ids) => task_ids.extend(ids),
             Err(error) => errors.push(format!("{name}: {}", error.message)),
         }
     }
@@ -66,6 +70,41 @@ async fn submit(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Result
     }
     sandbox.submitted.notify_one();
     Ok(Reply(Submitted { submit_id, task_ids, errors }))
+}
+
+/// A file is one task, and an archive one for each of its members that can be run or opened.
+async fn store_files(
+    sandbox: &Arc<Sandbox>,
+    wanted: &Wanted,
+    file: File,
+    errors: &mut Vec<String>,
+) -> Result<Vec<u32>> {
+    let (archive, kind) = (file.content.reopen()?, file.content.digests.file_type.clone());
+    let options = wanted.task.options.clone().unwrap_or_default();
+    let look = move || {
+        let password = options::pairs(&options).find(|(name, _)| *name == "password");
+        let is_sample =
+            |kind: &str, name: &str| package::is_known(kind, name) || remote::is_known(kind, name);
+        members::of(archive, &kind, password.map(|(_, password)| password), &is_sample)
+    };
+    let found = tokio::task::spawn_blocking(look).await.map_err(std::io::Error::other)?;
+    let found = match found {
+        Ok(Some(found)) => found,
+        // What cannot be looked into here may open in the guest.
+        Ok(None) | Err(_) => return Ok(vec![store_file(sandbox, wanted.clone(), file).await?]),
+    };
+    errors.extend(found.left_out.iter().map(|left_out| format!("{}: {left_out}", file.name)));
+    if found.names.is_empty() {
+        return Err(Error::bad("nothing in this archive can be run or opened"));
+    }
+    let (name, digests, wanted) = (file.name, file.content.digests.clone(), wanted.clone());
+    keep(sandbox, file.content).await?;
+    let create = move |tx: &mut Tx<'_>| -> DbResult<Vec<u32>> {
+        let sample_id = sample::keep(tx, &digests)?;
+        let task = |member: &String| wanted.for_member(&name, &digests.sha256, sample_id, member);
+        found.names.iter().map(|member| with_warnings(tx, &task(member), &wanted.warnings)).collect()
+    };
+    Ok(sandbox.db.write(create).await?)
 }
 
 /// A URL, or the hash of a sample that is here.
