@@ -53,7 +53,14 @@ pub fn is_name(text: &str) -> bool {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    text.len() <= MAX_NAME && text.split('.').all(fits)
+    text.len() <= MAX_NAME && text.split('.').all(fits) && !is_number(text)
+}
+
+/// Whether a resolver may take it for an address: `127.1`, `2130706433` and `0x7f000001` are one to many (inet_aton).
+fn is_number(text: &str) -> bool {
+    let last = text.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hex || last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl FromStr for Allowed {
@@ -88,9 +95,7 @@ fn host(text: &str) -> Option<Host> {
         let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
         return Some(Host::Network { first: u32::from(address) & mask, mask });
     }
-    // What looks like an address and is none would never be asked for.
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    (is_name(text) && !is_number).then(|| Host::Name(text.to_ascii_lowercase()))
+    is_name(text).then(|| Host::Name(text.to_ascii_lowercase()))
 }
 
 fn ports(text: &str) -> Option<RangeInclusive<u16>> {
@@ -130,6 +135,10 @@ mod tests {
             ("*:*", "anything.example", 65535, true),
             // Neither an address nor what is no name.
             ("*:*", "203.0.113.7", 80, false),
+            ("*:*", "127.1", 80, false),
+            ("*:*", "2130706433", 80, false),
+            ("*:*", "0x7F000001", 80, false),
+            ("*:*", "0x7f.1", 80, false),
             ("*:*", "a b", 80, false),
             ("*:*", "evil\r\nHost: other", 80, false),
             ("*.example.org:80", "x\r\n.example.org", 80, false),

@@ -110,7 +110,7 @@ mod tests {
             ("postgres://u:p@h/d", SslMode::Require),
             ("postgres://u:p@h/d?sslmode=disable", SslMode::Disable),
             ("postgresql://u@h/d?application_name=x&sslmode=verify-full", SslMode::VerifyFull),
-            ("host=h user=u sslmode='verify-ca' dbname=d", SslMode::VerifyFull),
+            ("host=h user=u sslmode='verify-ca' dbname=d", SslMode::VerifyCa),
             ("host=/run user=u sslmode = prefer", SslMode::Prefer),
         ] {
             assert_eq!(mode(text), Ok(wanted), "{text}");
@@ -118,7 +118,10 @@ mod tests {
         for (text, wanted) in [
             ("", "connstring names no host"),
             ("host=h", "connstring names no user"),
-            ("host=h user=u sslmode=sometimes", "connstring: unknown sslmode sometimes"),
+            (
+                "host=h user=u sslmode=sometimes",
+                "connstring: unknown sslmode sometimes: it is disable, prefer, require, verify-ca or verify-full",
+            ),
             (
                 "host=h hostaddr=127.0.0.1 user=u",
                 "connstring: hostaddr is not supported: name the address as host",
