@@ -22,6 +22,7 @@ use crate::scheduler::{Analyst, Run};
 
 mod calls;
 mod dropped;
+pub mod left_behind;
 mod log;
 mod memory;
 pub(crate) mod network;
@@ -170,9 +171,13 @@ impl Analysis {
 
     /// All that is done with the agent.
     async fn drive(&mut self, guest: &Guest) -> Result<(), String> {
-        let plan = Plan::of(&self.run.task);
+        let mut plan = Plan::of(&self.run.task);
         self.tell("uploading", &format!("the package is {}", plan.package));
-        self.upload(guest, &plan).await?;
+        if plan.package == package::reboot::NAME {
+            plan.command.extend(self.bring_back(guest).await?);
+        } else {
+            self.upload(guest, &plan).await?;
+        }
         self.set_guest(GuestStatus::Running).await;
         let command = self.command(&plan);
         if command.trace == Tracing::Off {
@@ -222,6 +227,28 @@ impl Analysis {
         let content = tokio::fs::File::from_std(file);
         let put = guest.agent().put(plan.path.as_str(), 0o755, Owner::Guest, length, content).await;
         put.map_err(|error| format!("the sample did not reach the machine: {error}"))
+    }
+
+    /// Puts back what another run left behind; gives the files that start with the machine.
+    async fn bring_back(&mut self, guest: &Guest) -> Result<Vec<String>, String> {
+        let number = self.run.task.custom.as_deref().and_then(|text| text.trim().parse().ok());
+        let before: u32 =
+            number.ok_or("the package reboot needs the number of a task in the field custom")?;
+        let unreadable = |error| format!("the results of task {before} cannot be read: {error}");
+        let folder = self.run.sandbox.analyses.find(before).map_err(unreadable)?;
+        let folder = folder.ok_or_else(|| format!("the results of task {before} are gone"))?;
+        let left = left_behind::of(&folder).map_err(unreadable)?;
+        self.log.info(&format!("task {before} left {} files behind", left.len()));
+        for (path, file) in &left {
+            let content = folder.file(&file.member).map_err(unreadable)?;
+            let length = content.metadata().map_err(unreadable)?.len();
+            let mode = file.mode_with(&content).map_err(unreadable)?;
+            let owner = if file.is_roots { Owner::Root } else { Owner::Guest };
+            let content = tokio::fs::File::from_std(content);
+            let put = guest.agent().put(path.as_str(), mode, owner, length, content).await;
+            put.map_err(|error| format!("{path} did not reach the machine: {error}"))?;
+        }
+        Ok(left.into_keys().filter(|path| package::reboot::starts(path)).collect())
     }
 
     /// Whether the memory of processes is wanted. That of processes that end earlier is gone.

@@ -198,6 +198,40 @@ async fn a_page_is_fetched_and_a_document_is_opened() {
     assert!(errors.contains("/usr/bin/node") && errors.contains("--package nodejs"), "{errors}");
 }
 
+const STAYS: &str = "#!/bin/sh
+printf '#!/bin/sh\\necho started > /root/proof\\n' > /usr/local/bin/stays
+chmod 755 /usr/local/bin/stays
+echo '@reboot root /usr/local/bin/stays' > /etc/cron.d/stays
+echo 'echo logged in > /home/guest/proof' > /home/guest/.profile
+chown guest /home/guest/.profile
+echo '@reboot root touch /root/wrong' > /etc/cron.d/removed
+rm /etc/cron.d/removed
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_installs_itself_starts_after_a_reboot() {
+    let Some(server) = Server::start(1).await else { return };
+    let first = server.submit("stays.sh", STAYS, &[("options", "root=yes")]).await;
+    assert_eq!(server.ended(first).await["errors"], json!([]));
+    let answer = server.json(&format!("tasks/reboot/{first}")).await;
+    assert_eq!((&answer["task_id"], &answer["reboot_id"]), (&json!(first), &json!(first + 1)));
+    let second = server.ended(first + 1).await;
+    let told = || format!("{second:#}\n{}", server.file(first + 1, "logs/stdout.txt"));
+    assert_eq!((&second["package"], &second["custom"]), (&json!("reboot"), &json!(first.to_string())));
+    assert_eq!(second["errors"], json!([]), "{}", told());
+    let report = server.report(first + 1).await;
+    let dropped = report["dropped"].as_array().unwrap();
+    let content = |path: &str| {
+        let file = dropped.iter().find(|file| file["filepath"] == path);
+        let file = file.unwrap_or_else(|| panic!("{path}: {dropped:#?}\n{}", told()));
+        server.file(first + 1, &format!("files/{}", file["name"].as_str().unwrap()))
+    };
+    assert_eq!((&*content("/root/proof"), &*content("/home/guest/proof")), ("started\n", "logged in\n"));
+    assert!(dropped.iter().all(|file| file["filepath"] != "/root/wrong"), "{dropped:#?}");
+    // Once is all that its files tell of.
+    assert_eq!(server.get(&format!("tasks/reboot/{}", first + 1)).await.status(), 404);
+}
+
 fn program() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let (source, program) =

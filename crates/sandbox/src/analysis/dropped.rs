@@ -85,7 +85,8 @@ impl Dropped {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error.error),
         }
-        let line = json!({"path": member, "filepath": shown(&facts.path), "pids": facts.writers, "size": facts.size, "cut": cut});
+        let line = json!({"path": member, "filepath": shown(&facts.path), "pids": facts.writers, "size": facts.size, "cut": cut,
+            "mode": facts.mode, "uid": facts.uid});
         let path = self.folder.join("files.json");
         let mut record: File = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         record.write_all(format!("{line}\n").as_bytes())

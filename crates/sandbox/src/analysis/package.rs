@@ -14,6 +14,7 @@ mod jar;
 mod javascript;
 mod perl;
 mod python;
+pub mod reboot;
 mod shell;
 mod url;
 
@@ -49,6 +50,7 @@ const PACKAGES: &[&Package] = &[
     &javascript::PACKAGE,
     &shell::PACKAGE,
     &archive::PACKAGE,
+    &reboot::PACKAGE,
     &generic::PACKAGE,
 ];
 

@@ -14,8 +14,8 @@ mod list;
 mod tests;
 
 pub use change::{
-    Deleted, complete_again, delete, fail, give_up_waiting, recover, requeue_running, reschedule, running,
-    set_processing, set_route, set_status, take,
+    Deleted, complete_again, delete, fail, give_up_waiting, reboot, recover, requeue_running, reschedule,
+    running, set_processing, set_route, set_status, take,
 };
 pub use list::{Counts, Filter, counts, list, next_of_each_wish};
 

@@ -1,6 +1,6 @@
 //! How tasks go from one state to the next (the Cuckoo reference, section 4).
 
-use super::{Stamp, Status, create, view};
+use super::{Stamp, Status, Task, create, view};
 use crate::db::{DbResult, Tx};
 use crate::params;
 use crate::sandbox::NewTask;
@@ -51,7 +51,22 @@ pub fn recover(tx: &mut Tx<'_>, id: u32) -> DbResult<bool> {
 /// Makes the same task anew, with another priority when one is given; the old one is marked. `None` when there is none.
 pub fn reschedule(tx: &mut Tx<'_>, id: u32, priority: Option<i32>) -> DbResult<Option<u32>> {
     let Some(task) = view(tx, id)? else { return Ok(None) };
-    let new = NewTask {
+    let priority = priority.unwrap_or(task.priority);
+    recover(tx, id)?;
+    create(tx, &NewTask { priority, ..again(task) }).map(Some)
+}
+
+/// Makes a task that plays the machine's next start after this one: its package is `reboot`, and `custom` the number of this one.
+/// `None` when there is none.
+pub fn reboot(tx: &mut Tx<'_>, id: u32) -> DbResult<Option<u32>> {
+    let Some(task) = view(tx, id)? else { return Ok(None) };
+    let (package, custom) = (Some("reboot".to_owned()), Some(id.to_string()));
+    create(tx, &NewTask { package, custom, ..again(task) }).map(Some)
+}
+
+/// The same once more.
+fn again(task: Task) -> NewTask {
+    NewTask {
         category: task.category,
         target: task.file_name().to_owned(),
         sample_id: task.sample_id,
@@ -60,7 +75,7 @@ pub fn reschedule(tx: &mut Tx<'_>, id: u32, priority: Option<i32>) -> DbResult<O
         package: task.package,
         options: task.options,
         timeout: task.timeout,
-        priority: priority.unwrap_or(task.priority),
+        priority: task.priority,
         custom: task.custom,
         owner: task.owner,
         platform: task.platform,
@@ -68,9 +83,7 @@ pub fn reschedule(tx: &mut Tx<'_>, id: u32, priority: Option<i32>) -> DbResult<O
         memory: task.memory,
         enforce_timeout: task.enforce_timeout,
         clock: Some(task.clock),
-    };
-    recover(tx, id)?;
-    create(tx, &new).map(Some)
+    }
 }
 
 /// Sends a task through processing again; false unless it had been through.

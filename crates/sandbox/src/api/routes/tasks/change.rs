@@ -8,10 +8,13 @@ use axum::routing::get;
 use serde_json::{Value as Json, json};
 use store::db::DbError;
 use store::sandbox::task::{self, Deleted};
+use store::sandbox::{Category, Status, Task};
 
+use crate::analysis::package;
 use crate::api::reply::Reply;
 use crate::api::routes::path::{Id, Texts};
 use crate::api::{Error, Result};
+use crate::pool::Kind;
 use crate::server::Sandbox;
 
 pub fn routes() -> Router<Arc<Sandbox>> {
@@ -72,9 +75,23 @@ async fn rereport(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Rep
     Ok(Reply(json!({"success": again})))
 }
 
-/// Machines keep nothing from which they could boot again: each run begins with the guest as it was built.
-async fn reboot(_: Id) -> Error {
-    Error::not_found("Error creating reboot task")
+/// Where it makes sense: for a file that ran in a guest of ours, once.
+async fn reboot(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Reply<Json>> {
+    const FAILED: &str = "Error creating reboot task";
+    let task = sandbox.db.read(move |tx| task::view(tx, id)).await?;
+    let machine = task.as_ref().and_then(|task| sandbox.pool.view(&task.guest.as_ref()?.name));
+    let has_started = |task: &Task| {
+        let is_over = task.status.is_final() || task.status == Status::Completed;
+        is_over && task.category != Category::Url && task.package.as_deref() != Some(package::reboot::NAME)
+    };
+    let is_ours = machine.is_some_and(|machine| machine.kind == Kind::Guest);
+    if !is_ours || !task.as_ref().is_some_and(has_started) || sandbox.analyses.find(id)?.is_none() {
+        return Err(Error::not_found(FAILED));
+    }
+    let made = sandbox.db.write(move |tx| task::reboot(tx, id)).await.map_err(said(FAILED))?;
+    let made = made.ok_or_else(|| Error::not_found(FAILED))?;
+    sandbox.submitted.notify_one();
+    Ok(Reply(json!({"task_id": id, "reboot_id": made})))
 }
 
 /// A failure of the database in the words that clients know.
