@@ -99,7 +99,7 @@ fn a_flushed_window_is_empty() {
     let query = "LET Window = SELECT _value FROM fifo(query=Numbers, max_rows=5, max_age=60, flush=TRUE)
         LET Numbers = SELECT * FROM range(end=3)
         LET Start <= SELECT * FROM Window
-        LET Wait <= sleep(ms=300)
+        LET Wait <= sleep(ms=3000)
         LET A <= SELECT * FROM Window
         LET B <= SELECT * FROM Window
         SELECT A._value AS A, B AS B FROM scope()";
