@@ -9,6 +9,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::form::Form;
 use super::http::{Body, Fault, Line, call};
@@ -18,6 +19,8 @@ use crate::processing::shown;
 const CALL: Duration = Duration::from_secs(30);
 /// Whether anybody is there, and how far it is.
 const GLANCE: Duration = Duration::from_secs(5);
+/// How often it is looked for.
+const EVERY: Duration = Duration::from_secs(1);
 /// Uploads.
 const UPLOAD: Duration = Duration::from_secs(600);
 /// Of texts that an agent answers, and of paths.
@@ -73,6 +76,32 @@ impl Agent {
         };
         greeting.version = brief(&greeting.version);
         Ok(greeting)
+    }
+
+    /// Asks until somebody answers there, at most so long; `ended` says why nobody will any more. Errors are for people.
+    pub async fn awaited(
+        &self,
+        limit: Duration,
+        ended: impl Fn() -> Option<String>,
+    ) -> Result<Greeting, String> {
+        let until = Instant::now() + limit;
+        loop {
+            let fault = match self.greet().await {
+                Ok(greeting) => return Ok(greeting),
+                Err(fault) => fault,
+            };
+            if let Some(end) = ended() {
+                return Err(format!("the machine ended before its agent answered: {end}"));
+            }
+            let address = self.line.address();
+            if !matches!(fault, Fault::Unreachable(_) | Fault::Silent(_) | Fault::Closed) {
+                return Err(format!("the agent at {address} cannot be used: {fault}"));
+            }
+            if Instant::now() + EVERY >= until {
+                return Err(format!("no agent answered at {address} within {} s: {fault}", limit.as_secs()));
+            }
+            tokio::time::sleep(EVERY).await;
+        }
     }
 
     /// From now on it answers nobody else.

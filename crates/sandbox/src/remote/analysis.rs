@@ -139,7 +139,7 @@ impl Analysis {
                 self.set_guest(GuestStatus::Starting).await;
             }
         }
-        self.connect(Instant::now() + boot).await?;
+        self.connect(boot).await?;
         self.run.sandbox.pool.set_status(&self.machine.name, "running");
         tokio::time::timeout(limit, self.upload())
             .await
@@ -212,30 +212,14 @@ impl Analysis {
         Ok(())
     }
 
-    /// Asks until the agent answers.
-    async fn connect(&mut self, until: Instant) -> Result<(), String> {
+    /// Waits until the agent answers.
+    async fn connect(&mut self, limit: Duration) -> Result<(), String> {
         self.tell("starting", &format!("waiting for the agent at {}", self.machine.agent()));
-        let fail = |fault: &Fault, name: &str| format!("the agent of {name} cannot be used: {fault}");
-        loop {
-            if let Some(end) = self.hosted.as_ref().and_then(|hosted| hosted.vm.end()) {
-                return Err(format!("the machine ended before its agent answered: {end}"));
-            }
-            let fault = match self.agent.greet().await {
-                Ok(greeting) => {
-                    self.log.info(&format!("the agent answers, version {}", greeting.version));
-                    return self
-                        .prepare(&greeting.features)
-                        .await
-                        .map_err(|fault| fail(&fault, &self.machine.name));
-                }
-                Err(fault) => fault,
-            };
-            let is_final = !matches!(fault, Fault::Unreachable(_) | Fault::Silent(_) | Fault::Closed);
-            if is_final || Instant::now() + EVERY >= until {
-                return Err(fail(&fault, &self.machine.name));
-            }
-            tokio::time::sleep(EVERY).await;
-        }
+        let ended = || self.hosted.as_ref()?.vm.end().map(|end| end.to_string());
+        let greeting = self.agent.awaited(limit, ended).await?;
+        self.log.info(&format!("the agent answers, version {}", greeting.version));
+        let prepared = self.prepare(&greeting.features).await;
+        prepared.map_err(|fault| format!("the agent of {} cannot be used: {fault}", self.machine.name))
     }
 
     async fn prepare(&mut self, features: &[String]) -> Result<(), Fault> {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::agent::Agent;
 use super::capture::Own;
-use super::http::{Fault, Line};
+use super::http::Line;
 use super::machine::Machine;
 use crate::analysis::network::{self, Wish};
 use crate::internet::{Beyond, Internet, Program, Route, Settings};
@@ -17,9 +17,6 @@ use crate::machine::{Brought, Qemu, Start, Vm};
 use crate::result_server::Registration;
 use crate::results::{CAPTURE, MEMORY};
 use crate::scheduler::Run;
-
-/// How often the agent is looked for.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// What runs such machines.
 #[derive(Clone)]
@@ -152,23 +149,7 @@ async fn wake(host: &Host, machine: &Machine, start: Start) -> Result<(Vm, Inter
     let internet = internet.map_err(|error| failed(&error))?;
     vm.resume().await.map_err(|error| failed(&error))?;
     let agent = Agent::new(Line::Machine(internet.switchboard(), machine.agent()));
-    let until = Instant::now() + Duration::from_secs(machine.boot_timeout);
-    loop {
-        let fault = match agent.greet().await {
-            Ok(greeting) => return Ok((vm, internet, is_restored, greeting.version)),
-            Err(fault) => fault,
-        };
-        if let Some(end) = vm.end() {
-            return Err(format!("the machine ended while it was starting: {end}"));
-        }
-        let may_come = matches!(fault, Fault::Unreachable(_) | Fault::Silent(_) | Fault::Closed);
-        if !may_come || Instant::now() >= until {
-            return Err(format!(
-                "no agent at {} within {} s: {fault}",
-                machine.agent(),
-                machine.boot_timeout
-            ));
-        }
-        tokio::time::sleep(EVERY).await;
-    }
+    let limit = Duration::from_secs(machine.boot_timeout);
+    let greeting = agent.awaited(limit, || vm.end().map(|end| end.to_string())).await?;
+    Ok((vm, internet, is_restored, greeting.version))
 }
