@@ -2,7 +2,11 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use common::Server;
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use store::db::DbError;
 
@@ -143,6 +147,9 @@ async fn a_file_is_carved_block_by_block_and_a_lost_answer_costs_nothing() {
     assert_eq!(std::fs::read(server.dir.path().join("carves/1/archive")).unwrap(), b"abcdef");
 }
 
+/// After which something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[tokio::test]
 async fn an_idle_agent_is_answered_without_the_database() {
     let server = Server::start().await;
@@ -152,19 +159,29 @@ async fn an_idle_agent_is_answered_without_the_database() {
     // With the writer busy and every reader taken, an answer can only come from memory.
     let idle = json!({"queries": {}, "discovery": {}});
     assert_eq!(agent.call("distributed/read", json!({})).await, idle);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let (begun, mut busy) = tokio::sync::mpsc::unbounded_channel();
     let blocked: Vec<_> = (0..16)
         .map(|_| {
-            let db = server.fleet.db.clone();
+            let (db, held, begun) = (server.fleet.db.clone(), held.clone(), begun.clone());
             tokio::spawn(async move {
-                let wait = |_: &mut store::db::Tx<'_>| {
-                    std::thread::sleep(std::time::Duration::from_secs(2));
+                let wait = move |_: &mut store::db::Tx<'_>| {
+                    let _ = begun.send(());
+                    let _ = held.lock().recv();
                     Ok::<_, DbError>(())
                 };
                 db.read(wait).await.unwrap();
             })
         })
         .collect();
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert_eq!(agent.call("distributed/read", json!({})).await, idle);
-    assert!(blocked.iter().any(|task| !task.is_finished()), "the readers were to be busy meanwhile");
+    busy.recv().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = tokio::time::timeout(PATIENCE, agent.call("distributed/read", json!({}))).await;
+    assert_eq!(answer.expect("an answer that waits for the database never comes"), idle);
+    assert!(blocked.iter().all(|task| !task.is_finished()), "the readers are busy until now");
+    drop(release);
+    for task in blocked {
+        task.await.unwrap();
+    }
 }

@@ -2,15 +2,11 @@
 
 mod common;
 
-use std::time::Duration;
-
-use common::{run, run_in};
-use plugins::world::World;
+use common::live::Live;
+use common::run;
 use rustix::net::netlink::{AUDIT, SocketAddrNetlink};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, bind, sendto, socket_with};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use vql::cancel::Cancel;
-use vql::permission::Permissions;
 
 /// What a program says through the audit system, with the kernel's `AUDIT_USER_AVC`: the one kind of message that is passed on
 /// although nothing is audited.
@@ -43,18 +39,13 @@ fn events_come_as_they_happen() {
         eprintln!("skipped: this process may not read audit events");
         return;
     }
-    let cancel = Cancel::new();
-    let stop = cancel.clone();
     let source = "SELECT Types, USER_AVC.op AS Op, USER_AVC.acct AS Account, USER_AVC.pid AS Pid, Timestamp.Unix > 1700000000 AS T \
                   FROM audit() WHERE USER_AVC.test = 'harrier'";
-    let thread =
-        std::thread::spawn(move || run_in(World::of_process(), source, &[], Permissions::all(), stop));
-    std::thread::sleep(Duration::from_millis(500));
+    let watch = Live::watch(source, &[]);
     say("test=harrier op=first acct=\"root\"");
     say("test=harrier op=second acct=\"root\"");
-    std::thread::sleep(Duration::from_millis(1500));
-    cancel.cancel();
-    let outcome = thread.join().unwrap();
+    watch.rows(2);
+    let outcome = watch.stop();
     let row = |op: &str| {
         let pid = std::process::id();
         format!(r#"{{"Types":["USER_AVC"],"Op":"{op}","Account":"root","Pid":"{pid}","T":true}}"#)

@@ -6,13 +6,11 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::live::{Live, until};
 use common::server::{Server, raw, read_head};
-use common::{Outcome, run, run_in};
-use plugins::world::World;
-use vql::cancel::Cancel;
-use vql::permission::Permissions;
+use common::{Outcome, run};
 
 /// Reads the request, then says this and closes.
 fn saying(text: impl Into<Vec<u8>>) -> Server {
@@ -118,20 +116,29 @@ fn a_temporary_file_of_a_broken_body_is_no_row() {
 
 #[test]
 fn a_slow_server_delivers_row_by_row() {
-    let server = raw(|stream| {
+    let (next, wanted) = std::sync::mpsc::channel::<()>();
+    let wanted = parking_lot::Mutex::new(wanted);
+    let server = raw(move |stream| {
         let _ = read_head(stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
-        for _ in 0..3 {
-            let _ = stream.write_all(b"0123456789");
-            std::thread::sleep(Duration::from_millis(300));
+        let mut parts = ["first part", "other part", "third part"].into_iter();
+        let _ = stream.write_all(parts.next().unwrap().as_bytes());
+        for part in parts {
+            let _ = wanted.lock().recv();
+            let _ = stream.write_all(part.as_bytes());
         }
     });
-    // The first row does not wait for the last.
-    let started = Instant::now();
-    let outcome =
-        run(&format!("SELECT Content FROM http_client(url='{}', chunk_size=10) LIMIT 1", server.url("/")));
-    assert_eq!(outcome.rows, r#"[{"Content":"0123456789"}]"#);
-    assert!(started.elapsed() < Duration::from_millis(280), "{:?}", started.elapsed());
+    // Each part is sent when the row of the one before is there.
+    let query = format!("SELECT Content FROM http_client(url='{}', chunk_size=10)", server.url("/"));
+    let live = Live::start(&query, &[]);
+    for row in 1..3 {
+        live.rows(row);
+        next.send(()).unwrap();
+    }
+    // One that ends with a whole chunk is followed by an empty row.
+    let wanted =
+        r#"[{"Content":"first part"},{"Content":"other part"},{"Content":"third part"},{"Content":""}]"#;
+    assert_eq!(live.end().rows, wanted);
 }
 
 /// Sends a body without end; the flag is set when the client has left.
@@ -147,17 +154,6 @@ fn endless() -> (Server, Arc<AtomicBool>) {
     (server, left)
 }
 
-fn soon(flag: &AtomicBool) -> bool {
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(10) {
-        if flag.load(Ordering::SeqCst) {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    false
-}
-
 #[test]
 fn a_limit_ends_a_body_without_end() {
     let (server, left) = endless();
@@ -166,7 +162,7 @@ fn a_limit_ends_a_body_without_end() {
         server.url("/")
     ));
     assert_eq!(outcome.rows, r#"[{"N":100000},{"N":100000}]"#);
-    assert!(soon(&left), "the connection is closed");
+    until("the connection is closed", || left.load(Ordering::SeqCst));
 }
 
 #[test]
@@ -186,19 +182,14 @@ fn cancelling_ends_whatever_goes_on() {
     for (server, more) in
         [(&endless, ", tempfile_extension='.x'"), (&silent, ""), (&stalled, ""), (&deaf, upload)]
     {
-        let cancel = Cancel::new();
-        let remote = cancel.clone();
-        let stopper = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(150));
-            remote.cancel();
-        });
-        let started = Instant::now();
         let query = format!("SELECT * FROM http_client(url='{}'{more})", server.url("/"));
-        let outcome = run_in(World::of_process(), &query, &[], Permissions::all(), cancel);
-        assert!(started.elapsed() < Duration::from_secs(2), "{more} {:?}", started.elapsed());
+        let live = Live::start(&query, &[]);
+        until("the server is asked", || server.connections() > 0);
+        // Until it is in the middle of it.
+        std::thread::sleep(Duration::from_millis(150));
+        let outcome = live.stop();
         assert_eq!(outcome.rows, "[]");
         assert!(!outcome.log.iter().any(|l| l.contains("Error")), "{:?}", outcome.log);
-        stopper.join().unwrap();
     }
-    assert!(soon(&left));
+    until("the connection is closed", || left.load(Ordering::SeqCst));
 }

@@ -4,12 +4,9 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
 
-use common::{run_in, run_with};
-use plugins::world::World;
-use vql::cancel::Cancel;
+use common::live::Live;
+use common::run_with;
 use vql::permission::Permissions;
 
 /// The journal of compact form that is among the samples of `forensics`.
@@ -107,22 +104,11 @@ fn broken_journals_give_what_can_be_read() {
     assert!(outcome.log[1].contains("x.journal.none"), "{:?}", outcome.log);
 }
 
-fn wait() {
-    std::thread::sleep(Duration::from_millis(700));
-}
-
-/// The numbers that a query gives while something happens.
-fn watch(dir: &Path, source: &str, happens: impl FnOnce()) -> (String, Vec<String>) {
-    let cancel = Cancel::new();
-    let (stop, source, dir) = (cancel.clone(), source.to_owned(), dir.to_str().unwrap().to_owned());
-    let thread = std::thread::spawn(move || {
-        run_in(World::of_process(), &source, &[("D", &dir)], Permissions::all(), stop)
-    });
-    wait();
-    happens();
-    wait();
-    cancel.cancel();
-    let outcome = thread.join().unwrap();
+/// The numbers that a query gave until now.
+#[track_caller]
+fn numbers(watch: Live, count: usize) -> (String, Vec<String>) {
+    watch.rows(count);
+    let outcome = watch.stop();
     let rows: Vec<serde_json::Value> = serde_json::from_str(&outcome.rows).unwrap();
     let numbers: Vec<String> = rows.iter().map(|row| row["N"].to_string()).collect();
     (numbers.join(" "), outcome.log)
@@ -140,14 +126,15 @@ fn new_entries_come_as_they_are_written_and_rotation_is_followed() {
         file.write_all_at(&count.to_le_bytes(), 152).unwrap();
     };
     let source = "SELECT System.__SEQNUM AS N FROM watch_journald(filename=D + '/system.journal')";
-    let (numbers, log) = watch(dir.path(), source, || {
-        grow(32);
-        wait();
-        grow(33);
-        fs::rename(&path, dir.path().join("system@1.journal")).unwrap();
-        fs::write(&path, journal_of(2)).unwrap();
-    });
-    assert_eq!((numbers.as_str(), log), ("31 32 33 1 2", vec![]));
+    let watch = Live::watch(source, &[("D", dir.path().to_str().unwrap())]);
+    grow(32);
+    watch.rows(2);
+    grow(33);
+    fs::rename(&path, dir.path().join("system@1.journal")).unwrap();
+    let next = dir.path().join("next");
+    fs::write(&next, journal_of(2)).unwrap();
+    fs::rename(next, &path).unwrap();
+    assert_eq!(numbers(watch, 5), ("31 32 33 1 2".to_owned(), vec![]));
 }
 
 #[test]
@@ -158,12 +145,12 @@ fn journals_are_found_by_a_pattern() {
     fs::write(at("system.journal"), journal_of(30)).unwrap();
     fs::write(at("system@1.journal"), journal_of(10)).unwrap();
     let source = "SELECT System.__SEQNUM AS N FROM watch_journald(filename=D + '/*/*.journal')";
-    let (numbers, log) = watch(dir.path(), source, || {
-        for name in ["system.journal", "system@1.journal"] {
-            use std::os::unix::fs::FileExt;
-            let file = fs::File::options().write(true).open(at(name)).unwrap();
-            file.write_all_at(&31_u64.to_le_bytes(), 152).unwrap();
-        }
-    });
-    assert_eq!((numbers.as_str(), log), ("31", vec![]));
+    let watch = Live::watch(source, &[("D", dir.path().to_str().unwrap())]);
+    // The one that counts comes last: what is put away would have been told before it.
+    for name in ["system@1.journal", "system.journal"] {
+        use std::os::unix::fs::FileExt;
+        let file = fs::File::options().write(true).open(at(name)).unwrap();
+        file.write_all_at(&31_u64.to_le_bytes(), 152).unwrap();
+    }
+    assert_eq!(numbers(watch, 1), ("31".to_owned(), vec![]));
 }

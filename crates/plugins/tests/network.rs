@@ -5,8 +5,8 @@ mod common;
 use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use common::live::{Live, until};
 use common::server::{raw, read_line};
 use common::tls::Authority;
 use common::{run, run_in, run_with};
@@ -71,17 +71,10 @@ fn netcat_tries_again_until_cancelled_and_obeys_the_rules() {
     let server = raw(|stream| {
         let _ = stream.write_all(b"x\n");
     });
-    let cancel = Cancel::new();
-    let remote = cancel.clone();
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(1500));
-        remote.cancel();
-    });
-    let query = format!("SELECT * FROM netcat(address='{}', retry=1)", server.address);
-    let started = Instant::now();
-    let outcome = run_in(World::of_process(), &query, &[], Permissions::all(), cancel);
-    assert_eq!(outcome.rows, r#"[{"Data":"x"},{"Data":"x"}]"#);
-    assert!(started.elapsed() < Duration::from_secs(4));
+    let live = Live::start(&format!("SELECT * FROM netcat(address='{}', retry=1)", server.address), &[]);
+    live.rows(2);
+    let outcome = live.stop();
+    assert!(outcome.rows.starts_with(r#"[{"Data":"x"},{"Data":"x"}"#), "{}", outcome.rows);
     let outcome = run("SELECT * FROM netcat(address='169.254.169.254:80')");
     assert_eq!(outcome.log, ["netcat: 169.254.169.254:80: destination 169.254.169.254 is not allowed"]);
 }
@@ -212,8 +205,8 @@ fn syslog_messages_share_a_connection() {
         server.port()
     );
     assert_eq!(run(&query).rows, r#"[{"X":true},{"X":true},{"X":true}]"#);
-    std::thread::sleep(Duration::from_millis(200));
     let one = |n: u8| format!("46 <14>1 1970-01-01T00:00:01.000000Z - - - - - m{n}");
+    until("the connection ends", || !got.lock().is_empty());
     assert_eq!(String::from_utf8_lossy(&got.lock()), [one(0), one(1), one(2)].concat());
     assert_eq!(server.connections(), 1);
 }
@@ -242,7 +235,7 @@ fn syslog_over_tls_checks_the_certificate() {
     assert!(refused.log[0].contains("UnknownIssuer"), "{:?}", refused.log);
     let outcome = run_with(&query(", root_ca=CA"), &[("CA", &authority.pem)], Permissions::all());
     assert_eq!(outcome.rows, r#"[{"X":true}]"#, "{:?}", outcome.log);
-    std::thread::sleep(Duration::from_millis(200));
+    until("the message comes", || !got.lock().is_empty());
     assert!(got.lock().ends_with(" hello"), "{}", got.lock());
 }
 

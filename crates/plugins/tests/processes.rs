@@ -5,7 +5,8 @@ mod common;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use common::{rows, run_for, run_with};
+use common::live::Live;
+use common::{rows, run_with};
 use vql::permission::Permissions;
 
 fn sleeper(seconds: &str) -> Child {
@@ -31,7 +32,7 @@ fn a_process_that_ended_is_still_known() {
     let pid = child.id().to_string();
     let query = "LET Installed <= process_tracker(sync_period=100)
         LET Killed <= pskill(pid=int(int=Child))
-        LET Wait <= sleep(ms=700)
+        LET Waited <= SELECT * FROM clock(ms=50) WHERE process_tracker_get(id=Child).EndTime LIMIT 1
         LET P <= process_tracker_get(id=Child)
         SELECT P.Id = Child AS Same, P.EndTime > P.StartTime AS Ended, P.Data.CommandLine AS C,
             process_tracker_callchain(id=Child).Id[-2] = str(str=getpid()) AS Parent,
@@ -48,15 +49,12 @@ fn changes_are_told() {
     let query = "LET Installed <= process_tracker(sync_period=100)
         SELECT update_type, data.CommandLine AS C FROM process_tracker_updates()
         WHERE data.CommandLine =~ '^sleep 1002$' LIMIT 2";
-    let starter = std::thread::spawn(|| {
-        std::thread::sleep(Duration::from_millis(700));
-        let mut child = sleeper("1002");
-        std::thread::sleep(Duration::from_millis(500));
-        child.kill().unwrap();
-        child.wait().unwrap();
-    });
-    let outcome = run_for(Duration::from_secs(10), query);
-    starter.join().unwrap();
+    let watch = Live::watch(query, &[]);
+    let mut child = sleeper("1002");
+    watch.rows(1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let outcome = watch.end();
     let row = |what| format!(r#"{{"update_type":"{what}","C":"sleep 1002"}}"#);
     assert_eq!(outcome.rows, format!("[{},{}]", row("start"), row("exit")));
 }
@@ -70,7 +68,7 @@ fn queries_of_ones_own_feed_the_tracker() {
             update_query={ SELECT 'start' AS update_type, '3' AS id, '2' AS parent_id, timestamp(epoch=300) AS start_time,
                 dict(Name='ls') AS data FROM scope() },
             enrichments=['x=>dict(Upper=upcase(string=x.Data.Name))'])
-        LET Wait <= sleep(ms=300)
+        LET Waited <= SELECT * FROM clock(ms=20) WHERE process_tracker_get(id=3) LIMIT 1
         SELECT join(array=process_tracker_callchain(id=3).Data.Name, sep='/') AS Chain,
             process_tracker_children(id=1).Data.Upper AS Children,
             len(list=process_tracker_all()) AS N,

@@ -4,14 +4,11 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
+use common::live::{Live, until};
+use common::run;
 use common::server::{Server, ok, response, serve};
-use common::{run, run_in};
-use plugins::world::World;
 use serde_json::Value;
-use vql::cancel::Cancel;
-use vql::permission::Permissions;
 
 fn lines(server: &Server) -> Vec<Vec<Value>> {
     let parse = |text: String| text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -123,20 +120,14 @@ fn busy_servers_are_asked_again_and_strict_ones_are_not() {
 #[test]
 fn rows_do_not_wait_for_ever_and_cancelling_ends_it() {
     let server = serve(|_| ok("fine"));
-    let cancel = Cancel::new();
-    let remote = cancel.clone();
     let asked = server.url("/");
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(2500));
-        remote.cancel();
-    });
-    let started = Instant::now();
     // One row at once, the next after an hour.
     let query = format!(
         "SELECT * FROM splunk_upload(url='{asked}', wait_time=1, query={{ SELECT _value, sleep(time=if(condition=_value > 0, then=3600)) AS S FROM range(end=2) }})"
     );
-    run_in(World::of_process(), &query, &[], Permissions::all(), cancel);
-    assert!(started.elapsed() < Duration::from_secs(6));
+    let live = Live::start(&query, &[]);
+    until("the row that is there is sent", || server.requests().len() == 1);
+    live.stop();
     assert_eq!(server.requests().len(), 1);
 }
 

@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::time::Duration;
 
+use common::live::Live;
 use common::{Outcome, run_in, run_with};
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
@@ -131,15 +131,10 @@ fn a_file_of_rows_grows_while_the_query_runs() {
     let query = "SELECT * FROM write_jsonl(filename=D + '/b', query={ SELECT * FROM range(end=10) }) LIMIT 2";
     in_dir(dir.path(), query);
     assert_eq!(fs::read_to_string(dir.path().join("b")).unwrap(), "{\"_value\":0}\n{\"_value\":1}\n");
-    let cancel = Cancel::new();
-    let stop = cancel.clone();
-    let timer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(300));
-        stop.cancel();
-    });
     let env = [("D", dir.path().to_str().unwrap())];
     let query = "SELECT * FROM write_csv(filename=D + '/c', query={ SELECT count() AS N FROM clock(ms=50) })";
-    run_in(World::of_process(), query, &env, Permissions::all(), cancel);
-    timer.join().unwrap();
+    let live = Live::start(query, &env);
+    live.rows(2);
+    live.stop();
     assert!(fs::read_to_string(dir.path().join("c")).unwrap().starts_with("N\n1\n2\n"));
 }

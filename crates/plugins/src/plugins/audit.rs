@@ -46,6 +46,7 @@ pub const PLUGIN: Plugin = Plugin {
 
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let socket = open()?;
+    args.scope.log(Level::Debug, "audit: watching");
     let mut events = Events::default();
     let mut message = vec![0; LONGEST];
     // Whether the socket was empty at the last look.

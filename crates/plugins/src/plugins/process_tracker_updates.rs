@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vql::args::Args;
 use vql::call::{Category, Flow, Plugin, Signature, Sink, Stop};
+use vql::host::Level;
 use vql::permission::Permission;
 use vql::value::{Row, Value};
 
@@ -27,6 +28,7 @@ pub const PLUGIN: Plugin = Plugin {
 fn run(args: &Args<'_>, sink: &mut dyn Sink) -> Flow {
     let tracker = Tracker::of(args.scope)?;
     let listener = tracker.listen();
+    args.scope.log(Level::Debug, "process_tracker_updates: watching");
     loop {
         for (change, entry) in listener.take() {
             let cells = vec![

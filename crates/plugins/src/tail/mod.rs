@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use vql::args::Args;
 use vql::call::{Flow, Stop};
+use vql::host::Level;
 
 use crate::accessor::{Content, Facts, Target};
 use stream::Stream;
@@ -173,7 +174,8 @@ pub struct Finder<'a> {
     pub find: Box<dyn FnMut() -> Vec<Target> + Send + 'a>,
 }
 
-/// Watches files until the query is cancelled; events come with the place of their file in the list.
+/// Watches files until the query is cancelled; events come with the place of their file in the list. A line of the log says when
+/// what was there has been seen: everything later counts.
 pub fn follow<G: Growing>(
     args: &Args<'_>,
     mut tails: Vec<Tail<G>>,
@@ -183,6 +185,7 @@ pub fn follow<G: Growing>(
 ) -> Flow {
     let mut start = Start::End;
     let mut due = Instant::now();
+    let mut is_told = false;
     loop {
         if let Some(finder) = &mut finder
             && Instant::now() >= due
@@ -201,6 +204,10 @@ pub fn follow<G: Growing>(
             args.scope.tick()?;
             tail.poll(args, &mut |event| each(place, event))?;
             each(place, Event::Idle)?;
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            let name = args.signature.name;
+            args.scope.log(Level::Debug, format!("{name}: watching, {} files until now", tails.len()));
         }
         if args.scope.cancel().wait(PERIOD) {
             return Err(Stop::Done);

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod artifact_cases;
+pub mod live;
 pub mod server;
 pub mod state;
 pub mod tls;
@@ -30,6 +31,9 @@ pub struct Outcome {
     pub log: Vec<String>,
 }
 
+/// Lines of a program's log.
+type Log = Arc<Mutex<Vec<String>>>;
+
 struct Rows(Vec<u8>);
 
 impl Rows {
@@ -57,18 +61,12 @@ pub fn run(source: &str) -> Outcome {
     run_with(source, &[], Permissions::all())
 }
 
-/// Runs a program with all rights and stops it after a while.
+/// Runs a program with all rights and stops it after a while, which must end it.
+#[track_caller]
 pub fn run_for(time: Duration, source: &str) -> Outcome {
-    let cancel = Cancel::new();
-    let stop = cancel.clone();
-    let timer = std::thread::spawn(move || {
-        stop.wait(time);
-        stop.cancel();
-    });
-    let outcome = run_in(World::of_process(), source, &[], Permissions::all(), cancel.clone());
-    cancel.cancel();
-    let _ = timer.join();
-    outcome
+    let live = live::Live::start(source, &[]);
+    std::thread::sleep(time);
+    live.stop()
 }
 
 /// Runs a program with variables and rights.
@@ -84,7 +82,22 @@ pub fn run_in(
     permissions: Permissions,
     cancel: Cancel,
 ) -> Outcome {
-    let log = Arc::new(Mutex::new(Vec::new()));
+    let (log, mut rows) = (Log::default(), Rows(Vec::new()));
+    execute(world, source, env, permissions, cancel, &log, &mut rows);
+    rows.0.extend_from_slice(if rows.0.is_empty() { b"[]" } else { b"]" });
+    let log = log.lock().clone();
+    Outcome { rows: String::from_utf8(rows.0).unwrap(), log }
+}
+
+fn execute(
+    world: impl Into<Arc<World>>,
+    source: &str,
+    env: &[(&str, &str)],
+    permissions: Permissions,
+    cancel: Cancel,
+    log: &Log,
+    sink: &mut dyn Sink,
+) {
     let lines = log.clone();
     let logger = move |level: Level, line: &str| {
         let line = if level == Level::Default { line.to_owned() } else { format!("{}:{line}", level.name()) };
@@ -98,19 +111,15 @@ pub fn run_in(
         vars.set(&Name::new(name), Value::from(*value));
     }
     let session = Session::new(context.into(), vars, cancel);
-    let mut rows = Rows(Vec::new());
     match Program::compile(source, &registry) {
         Ok(program) => {
             for statement in &program.statements {
-                let _ = session.run(statement, &mut rows);
+                let _ = session.run(statement, sink);
             }
         }
         Err(e) => log.lock().push(e.to_string()),
     }
     session.finish();
-    rows.0.extend_from_slice(if rows.0.is_empty() { b"[]" } else { b"]" });
-    let log = log.lock().clone();
-    Outcome { rows: String::from_utf8(rows.0).unwrap(), log }
 }
 
 /// The rows of a program, as JSON.
