@@ -21,7 +21,7 @@ import yaml
 from pyvelociraptor import api_pb2, api_pb2_grpc
 
 BINARY = os.environ.get("HARRIER_BIN") or str(pathlib.Path(__file__).parents[2] / "target/debug/harrier")
-START_SECONDS = 30
+START_SECONDS = 90
 CALL_SECONDS = 60
 
 
@@ -82,7 +82,7 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

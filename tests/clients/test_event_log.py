@@ -136,7 +136,7 @@ class EventLog(unittest.TestCase):
                 call = channel.unary_stream("/proto.API/WatchEvent")(b"\x0a\x01q", timeout=30)
                 call.initial_metadata()
                 server.process.terminate()
-                self.assertEqual(server.process.wait(5), 0)
+                self.assertEqual(server.process.wait(60), 0)
 
     def test_limits_of_the_configuration_are_kept(self):
         with Server() as server:
@@ -145,7 +145,7 @@ class EventLog(unittest.TestCase):
                 push(api_pb2_grpc.APIStub(channel), {"N": 1})
             folder = server.data / "events" / QUEUE
             server.process.terminate()
-            server.process.wait(10)
+            server.process.wait(60)
             # As if it had been pushed long ago.
             [file] = folder.glob("*.jsonl")
             file.rename(folder / "0000000000000001_2020-01-01.jsonl")

@@ -32,7 +32,7 @@ class Events(unittest.TestCase):
 
         def keep_pushing():
             # Nobody tells when a listener listens, so push until one row came through.
-            for number in range(100):
+            for number in range(600):
                 push(self.client, {"Number": number, "Word": "hello"})
                 if stop.wait(0.1):
                     return

@@ -132,7 +132,7 @@ class OneUser(unittest.TestCase):
             for name in ("Fred", "mia"):
                 server.command("user", "remove", name)
             server.process.terminate()
-            server.process.wait(20)
+            server.process.wait(60)
             (server.data / "users").mkdir()
             for name, acl in (("Fred", {"any_query": True}), ("mia", {"roles": ["reader"]})):
                 (server.data / f"users/{name.lower()}.json").write_text(json.dumps({"name": name, "acl": acl}))
@@ -183,7 +183,7 @@ class OneUser(unittest.TestCase):
                 done = subprocess.run([BINARY, *map(str, call)], capture_output=True, text=True, timeout=60)
                 self.assertEqual(done.returncode, 0, done.stderr)
             server.process.terminate()
-            server.process.wait(20)
+            server.process.wait(60)
             old, server.data = server.data, new
             server.restart()
             for client in (mia, fred):

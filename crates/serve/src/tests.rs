@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
@@ -21,6 +21,9 @@ use crate::config::ApiClient;
 use crate::identity::PeerIdentity;
 use crate::listener::{Limits, Listener};
 use crate::tls::{self, Credentials};
+
+/// After which something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Server {
     authority: Authority,
@@ -155,13 +158,12 @@ async fn a_revoked_certificate_is_refused_from_the_next_connection_on() {
 
 #[tokio::test]
 async fn silent_peers_hold_nobody_up_and_are_thrown_out() {
-    let server = server(Limits { handshake: Duration::from_millis(300), ..Limits::default() }).await;
+    let server = server(Limits { handshake: Duration::from_secs(2), ..Limits::default() }).await;
     let fred = server.authority.issue_client("Fred", 1).unwrap();
     let mut silent = TcpStream::connect(server.address).await.unwrap();
-    let start = Instant::now();
     assert_eq!(greet_as(&server, &fred).await.unwrap(), "Fred");
-    assert_eq!(silent.read(&mut [0; 1]).await.unwrap_or(0), 0);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    let end = tokio::time::timeout(PATIENCE, async { silent.read(&mut [0; 1]).await.unwrap_or(0) }).await;
+    assert_eq!(end.expect("it is thrown out"), 0);
 }
 
 #[tokio::test]
@@ -177,7 +179,7 @@ async fn one_peer_cannot_take_more_than_its_share() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), again).await.unwrap();
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
 }
 
 #[tokio::test]
@@ -203,7 +205,7 @@ async fn grpc_runs_over_it_and_stops_when_told() {
     drop(answer);
 
     stop.cancel();
-    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap().unwrap();
     assert!(matches!(crate::channel::connect(&file).await, Err(Error::Connect { .. })));
 }
 

@@ -45,6 +45,7 @@ pub mod rights;
 pub mod rows;
 pub mod sandbox;
 pub mod secret;
+pub mod tls;
 pub mod user;
 
 pub use data_dir::DataDir;

@@ -4,11 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use store::tls::{Shown, Verifier};
 
 /// What a call says about the certificates it accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,7 +29,10 @@ pub fn config(trust: &Trust, own_ca: Option<&str>) -> Result<ClientConfig, Strin
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust.skip_verify {
         true => Arc::new(NoChecks(provider.clone())),
-        false => Arc::new(Checks::new(&trust.root_ca, own_ca, &provider)?),
+        false => {
+            let checks = Checks::new(&trust.root_ca, own_ca, &provider)?;
+            Arc::new(Verifier::new(provider.clone(), move |shown: &Shown<'_>| checks.believe(shown)))
+        }
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -48,12 +52,11 @@ fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, S
 }
 
 /// The usual checks, then those of our own CA.
-#[derive(Debug)]
 struct Checks {
     /// `None` on a machine that trusts nobody.
     public: Option<Arc<WebPkiServerVerifier>>,
     own: RootCertStore,
-    provider: Arc<CryptoProvider>,
+    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
 }
 
 impl Checks {
@@ -77,7 +80,20 @@ impl Checks {
                     .map_err(|e| e.to_string())?,
             ),
         };
-        Ok(Checks { public, own, provider: provider.clone() })
+        Ok(Checks { public, own, algorithms: provider.signature_verification_algorithms.all })
+    }
+
+    /// Whether a certificate is believed.
+    fn believe(&self, shown: &Shown<'_>) -> Result<(), Error> {
+        let Shown { end_entity, between, name, ocsp, now } = *shown;
+        let refused = match &self.public {
+            Some(public) => match public.verify_server_cert(end_entity, between, name, ocsp, now) {
+                Ok(_) => return Ok(()),
+                Err(e) => e,
+            },
+            None => rustls::CertificateError::UnknownIssuer.into(),
+        };
+        self.own(end_entity, between, now).map_err(|_| refused)
     }
 
     /// Whether our own CA issued it, to whatever name.
@@ -88,55 +104,7 @@ impl Checks {
         now: UnixTime,
     ) -> Result<(), Error> {
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &self.own, between, now, algorithms)
-    }
-}
-
-impl ServerCertVerifier for Checks {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let refused = match &self.public {
-            Some(public) => match public.verify_server_cert(end_entity, between, name, ocsp, now) {
-                Ok(verified) => return Ok(verified),
-                Err(e) => e,
-            },
-            None => rustls::CertificateError::UnknownIssuer.into(),
-        };
-        match self.own(end_entity, between, now) {
-            Ok(()) => Ok(ServerCertVerified::assertion()),
-            Err(_) => Err(refused),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        verify_server_cert_signed_by_trust_anchor(&certificate, &self.own, between, now, self.algorithms)
     }
 }
 

@@ -277,7 +277,7 @@ async fn remarks_and_connections_are_bounded() {
 
 #[tokio::test]
 async fn silence_ends_a_header_and_a_file_but_not_a_log() {
-    let short = Duration::from_millis(200);
+    let short = Duration::from_secs(2);
     let setting = Setting::start(Limits { header: short, idle: short, ..Limits::default() }).await;
     let ana = setting.register(ANA, 7);
     let mut log = setting.connect(ANA).await;

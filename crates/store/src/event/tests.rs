@@ -11,7 +11,8 @@ use super::*;
 mod history;
 mod readers;
 
-const SOON: Duration = Duration::from_secs(5);
+/// After which something hangs.
+const SOON: Duration = Duration::from_secs(60);
 
 fn rows(texts: &[&str]) -> Vec<Row> {
     texts.iter().map(|text| text.as_bytes().into()).collect()

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// In each machine's folder.
 const FILE: &str = "process.json";
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often, and after how long, processes without an environment are looked at: some have none.
+const LOOKS: usize = 10;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Which process a machine is. The number alone may have been given to another one since.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -57,15 +60,29 @@ pub fn end_all(machines: &Path) -> Result<()> {
 /// Ends processes whose environment names a folder of these machines.
 fn end_marked(machines: &Path) {
     let mark = [MARK.as_bytes(), b"=", machines.as_os_str().as_bytes(), b"/"].concat();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // Before the environment is read: should the number be given to another one meanwhile, that one began later.
-        let Some(started) = started(pid) else { continue };
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|pair| pair.starts_with(&mark)) {
-            end(&Identity { pid, started, boot: boot() });
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut unread: Vec<u32> =
+        numbers.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())).collect();
+    for _ in 0..LOOKS {
+        unread.retain(|pid| !end_if_marked(*pid, &mark));
+        if unread.is_empty() {
+            return;
         }
+        std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Whether it could be told what the process is.
+fn end_if_marked(pid: u32, mark: &[u8]) -> bool {
+    // Before the environment is read: should the number be given to another one meanwhile, that one began later.
+    let Some(started) = started(pid) else { return true };
+    let folder = Path::new("/proc").join(pid.to_string());
+    let environment = fs::read(folder.join("environ")).unwrap_or_default();
+    if environment.split(|byte| *byte == 0).any(|pair| pair.starts_with(mark)) {
+        end(&Identity { pid, started, boot: boot() });
+    }
+    // None is seen while a program is being loaded; threads of the kernel have no program.
+    !environment.is_empty() || fs::read_link(folder.join("exe")).is_err()
 }
 
 fn end(identity: &Identity) {
@@ -117,9 +134,16 @@ mod tests {
     fn a_process_that_nobody_came_to_note_is_ended_by_its_mark() {
         let machines = tempfile::tempdir().unwrap();
         let start = |folder: &Path| Command::new("sleep").arg("1000").env(MARK, folder).spawn().unwrap();
-        let (mut own, mut other) = (start(&machines.path().join("one")), start(Path::new("/elsewhere/one")));
-        end_all(machines.path()).unwrap();
-        assert!(!own.wait().unwrap().success());
+        let mut other = start(Path::new("/elsewhere/one"));
+        // Often, as a process that is just being started shows nothing yet.
+        for _ in 0..20 {
+            let mut own = start(&machines.path().join("one"));
+            end_all(machines.path()).unwrap();
+            let is_ended = own.try_wait().unwrap().is_some();
+            let _ = own.kill();
+            own.wait().unwrap();
+            assert!(is_ended);
+        }
         assert_eq!(other.try_wait().unwrap(), None);
         other.kill().unwrap();
         other.wait().unwrap();

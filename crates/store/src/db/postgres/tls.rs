@@ -4,19 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, SslMode};
+use crate::tls::{Shown, Verifier};
 
 /// What makes connections to this address; files are read now. Errors are for people.
 pub fn connector(address: &Address) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Verifier::of(address, &provider)?;
+    let (checks, any_name) = (checks(address, &provider)?, address.mode() != SslMode::VerifyFull);
+    let verifier = Verifier::new(provider.clone(), move |shown: &Shown<'_>| {
+        checks.as_ref().map_or(Ok(()), |checks| believe(checks, any_name, shown))
+    });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
@@ -43,30 +47,28 @@ fn certificates(path: &Path, word: &str) -> Result<Vec<CertificateDer<'static>>,
     Ok(all)
 }
 
-/// Whose certificates are believed.
-#[derive(Debug)]
-struct Verifier {
-    /// `None` believes everybody.
-    checks: Option<Arc<WebPkiServerVerifier>>,
-    any_name: bool,
-    provider: Arc<CryptoProvider>,
+/// Whose certificates are believed; `None` believes everybody.
+fn checks(
+    address: &Address,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<WebPkiServerVerifier>>, String> {
+    let roots = match (address.mode(), &address.ssl.root_cert) {
+        (SslMode::VerifyCa | SslMode::VerifyFull, file) => roots(file.as_deref())?,
+        // As libpq has it: who names certificates wants them checked.
+        (SslMode::Require, Some(file)) => roots(Some(file))?,
+        (SslMode::Disable | SslMode::Prefer | SslMode::Require, _) => return Ok(None),
+    };
+    let checks = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
+    checks.build().map(Some).map_err(|error| error.to_string())
 }
 
-impl Verifier {
-    fn of(address: &Address, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
-        let mode = address.mode();
-        let checks = match (mode, &address.ssl.root_cert) {
-            (SslMode::VerifyCa | SslMode::VerifyFull, file) => Some(roots(file.as_deref())?),
-            // As libpq has it: who names certificates wants them checked.
-            (SslMode::Require, Some(file)) => Some(roots(Some(file))?),
-            (SslMode::Disable | SslMode::Prefer | SslMode::Require, _) => None,
-        };
-        let checks = checks.map(|roots| {
-            let roots = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
-            roots.build().map_err(|error| error.to_string())
-        });
-        let any_name = mode != SslMode::VerifyFull;
-        Ok(Self { checks: checks.transpose()?, any_name, provider: provider.clone() })
+/// Whether a certificate is believed: the name is looked at last.
+fn believe(checks: &WebPkiServerVerifier, any_name: bool, shown: &Shown<'_>) -> Result<(), Error> {
+    match checks.verify_server_cert(shown.end_entity, shown.between, shown.name, shown.ocsp, shown.now) {
+        Err(Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) if any_name => Ok(()),
+        verified => verified.map(drop),
     }
 }
 
@@ -87,50 +89,6 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
         return Err("this machine trusts no certificates: name the server's with sslrootcert=FILE".into());
     }
     Ok(roots)
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let Some(checks) = &self.checks else { return Ok(ServerCertVerified::assertion()) };
-        match checks.verify_server_cert(end_entity, between, name, ocsp, now) {
-            // The name is looked at last.
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if self.any_name => Ok(ServerCertVerified::assertion()),
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]
