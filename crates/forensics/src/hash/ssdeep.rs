@@ -6,6 +6,10 @@
 //! block size chosen such that about 32 to 64 pieces come out. That is known only at the end, so all sizes that may be
 //! chosen run side by side, in one pass.
 
+mod compare;
+
+pub use compare::compare;
+
 /// Pieces in a signature at most; half of that in the second one.
 const LENGTH: usize = 64;
 const HALF: usize = LENGTH / 2;
@@ -45,27 +49,45 @@ impl Rolling {
         self.sum.wrapping_add(self.weighted).wrapping_add(self.shifted)
     }
 
-    /// Goes on to the first place where a piece of this size may end: how many bytes that are, and the value there.
-    fn next_cut(&mut self, bytes: &[u8], size: usize) -> (usize, Option<u32>) {
+    /// Goes on to the first place where a piece of this size ends; one that `passes` goes on to where one of the next size does.
+    fn next_cut(&mut self, bytes: &[u8], size: usize, passes: bool) -> Way {
         let mask = (1_u32 << size) - 1;
         let mut rolling = self.clone();
+        let mut passed = 0;
         for (at, &byte) in bytes.iter().enumerate() {
             let rolled = rolling.push(byte);
-            // Most places fail here already, without a division.
+            // Most places fail here already.
             if rolled.wrapping_add(1) & mask == 0 && is_cut(rolled, size) {
+                if passes && !is_cut(rolled, size + 1) {
+                    passed = at + 1;
+                    continue;
+                }
                 *self = rolling;
-                return (at + 1, Some(rolled));
+                return Way { count: at + 1, cut: Some(rolled), passed };
             }
         }
         *self = rolling;
-        (bytes.len(), None)
+        Way { count: bytes.len(), cut: None, passed }
     }
 }
 
-/// Whether a piece of the size `MIN_BLOCK << size` ends where the rolling hash has this value.
+/// How far one went.
+struct Way {
+    count: usize,
+    /// The value at its end, which is a cut.
+    cut: Option<u32>,
+    /// Behind the last cut that was passed; 0 when there was none.
+    passed: usize,
+}
+
+/// Whether a piece of the size `MIN_BLOCK << size` ends where the rolling hash has this value: whether that and one is a multiple of
+/// the size.
 fn is_cut(rolled: u32, size: usize) -> bool {
-    let block = MIN_BLOCK << size;
-    u64::from(rolled) % block == block - 1
+    // What a third is multiplied with modulo 2^32; products of no multiples of three are larger than any third.
+    const THIRD: u32 = 0xAAAA_AAAB;
+    let next = rolled.wrapping_add(1);
+    let (whole, part) = (next >> size, next & ((1 << size) - 1));
+    part == 0 && next != 0 && whole.wrapping_mul(THIRD) <= u32::MAX / 3
 }
 
 /// The running hashes of all sizes: FNV, of which only the lowest six bits are ever shown, and these depend on nothing else, so
@@ -113,6 +135,11 @@ struct Pieces {
 }
 
 impl Pieces {
+    /// Whether further cuts change nothing but the last character.
+    fn is_full(&self) -> bool {
+        self.text.len() == LENGTH - 1 && self.half_text.len() == HALF - 1
+    }
+
     /// Ends the running piece, whose hashes these are.
     fn cut(&mut self, full: &mut u16, half: &mut u16) {
         if self.text.len() < LENGTH - 1 {
@@ -156,10 +183,16 @@ impl Ssdeep {
         for mut bytes in bytes.chunks(STRIDE) {
             self.total += bytes.len() as u64;
             while !bytes.is_empty() {
-                let (count, cut) = self.rolling.next_cut(bytes, self.first);
-                let (piece, rest) = bytes.split_at(count);
+                // Of the cuts of a full signature the last alone counts.
+                let way = self.rolling.next_cut(bytes, self.first, self.sizes[0].is_full());
+                let (piece, rest) = bytes.split_at(way.count);
+                let (passed, piece) = piece.split_at(way.passed);
+                if !passed.is_empty() {
+                    self.hashes.push(passed, self.sizes.len());
+                    self.cut_one(0);
+                }
                 self.hashes.push(piece, self.sizes.len());
-                if let Some(rolled) = cut {
+                if let Some(rolled) = way.cut {
                     self.cut(rolled);
                 }
                 bytes = rest;
@@ -178,11 +211,16 @@ impl Ssdeep {
                 *self.hashes.full(i + 1) = *self.hashes.full(i);
                 *self.hashes.half(i + 1) = *self.hashes.half(i);
             }
-            let (mut full, mut half) = (*self.hashes.full(i), *self.hashes.half(i));
-            self.sizes[i].cut(&mut full, &mut half);
-            (*self.hashes.full(i), *self.hashes.half(i)) = (full, half);
+            self.cut_one(i);
             i += 1;
         }
+    }
+
+    /// A cut of this size.
+    fn cut_one(&mut self, i: usize) {
+        let (mut full, mut half) = (*self.hashes.full(i), *self.hashes.half(i));
+        self.sizes[i].cut(&mut full, &mut half);
+        (*self.hashes.full(i), *self.hashes.half(i)) = (full, half);
     }
 
     /// Drops the sizes that cannot be chosen any more, since the content is too long already.
@@ -227,79 +265,6 @@ fn closed(text: &[u8], last: Option<u8>, open: bool, hash: u16) -> String {
     text.iter().copied().chain(end).map(char::from).collect()
 }
 
-/// How alike the contents of two hashes are: 0 (nothing in common found) to 100. `None` for what is no hash.
-pub fn compare(a: &str, b: &str) -> Option<u32> {
-    let (a, b) = (Parsed::new(a)?, Parsed::new(b)?);
-    Some(match (a.block, b.block) {
-        (x, y) if x == y && a.full == b.full && a.half == b.half => 100,
-        (x, y) if x == y => score(&a.full, &b.full, x).max(score(&a.half, &b.half, x * 2)),
-        (x, y) if x == y * 2 => score(&a.full, &b.half, x),
-        (x, y) if y == x * 2 => score(&a.half, &b.full, y),
-        _ => 0,
-    })
-}
-
-struct Parsed {
-    block: u64,
-    full: Vec<u8>,
-    half: Vec<u8>,
-}
-
-impl Parsed {
-    fn new(text: &str) -> Option<Self> {
-        let mut parts = text.split(':');
-        let block = parts.next()?.parse().ok().filter(|b| (MIN_BLOCK..1 << 40).contains(b))?;
-        let (full, half) = (parts.next()?, parts.next()?);
-        // A file name may follow, after a comma.
-        let half = half.split(',').next()?;
-        let is_signature = |s: &str| s.len() <= LENGTH && s.bytes().all(|b| DIGITS.contains(&b));
-        if !is_signature(full) || !is_signature(half) {
-            return None;
-        }
-        Some(Parsed { block, full: shortened(full), half: shortened(half) })
-    }
-}
-
-/// Runs of one character say little; three of them are kept.
-fn shortened(text: &str) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(text.len());
-    for byte in text.bytes() {
-        if !out.ends_with(&[byte, byte, byte]) {
-            out.push(byte);
-        }
-    }
-    out
-}
-
-fn score(a: &[u8], b: &[u8], block: u64) -> u32 {
-    // Without seven characters in common, likeness is chance.
-    let is_related = a.windows(WINDOW).any(|w| b.windows(WINDOW).any(|v| v == w));
-    if !is_related {
-        return 0;
-    }
-    let distance = distance(a, b) * LENGTH / (a.len() + b.len());
-    let score = 100_u64.saturating_sub((100 * distance / LENGTH) as u64);
-    // Small blocks must not claim more likeness than their little content supports.
-    let most = block / MIN_BLOCK * a.len().min(b.len()) as u64;
-    let is_small = block < (99 + WINDOW as u64) / WINDOW as u64 * MIN_BLOCK;
-    u32::try_from(if is_small { score.min(most) } else { score }).unwrap_or(100)
-}
-
-/// The least number of characters to insert or remove to make one text of the other.
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = if x == y { diagonal } else { above.min(row[j]) + 1 };
-            diagonal = above;
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -328,6 +293,17 @@ pub(crate) mod tests {
         bytes
     }
 
+    /// `filled-BYTE-ZEROS` or `mixed-BYTE-ZEROS`: much of one byte, where each place may be a cut, and zeros, where none is.
+    fn repetitive(kind: &str, len: usize) -> Vec<u8> {
+        let words: Vec<&str> = kind.split('-').collect();
+        let [kind, byte, zeros] = words[..] else { panic!("{kind}") };
+        let (fill, zeros) = (|len| vec![byte.parse().unwrap(); len], vec![0; zeros.parse().unwrap()]);
+        match kind {
+            "filled" => [fill(len), zeros].concat(),
+            _ => [sample(len), fill(3 * len), sample(len / 2), fill(len), zeros].concat(),
+        }
+    }
+
     #[test]
     fn hashes_are_those_of_the_reference_program() {
         for line in include_str!("testdata/ssdeep.txt").lines() {
@@ -338,28 +314,11 @@ pub(crate) mod tests {
                 "sample" => sample(len),
                 "zeros" => vec![0; len],
                 "changed" => changed(len, len / 3, len / 3 + len / 10),
-                _ => continue,
+                kind => repetitive(kind, len),
             };
             for piece in [1, 4096, usize::MAX] {
                 assert_eq!(hash(&bytes, piece), wanted, "{kind} {len} in pieces of {piece}");
             }
-        }
-    }
-
-    #[test]
-    fn scores_are_those_of_the_reference_program() {
-        for line in include_str!("testdata/ssdeep_scores.txt").lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [a, b, wanted] = words[..] else { continue };
-            assert_eq!(compare(a, b), wanted.parse().ok(), "{a} {b}");
-            assert_eq!(compare(b, a), wanted.parse().ok(), "{b} {a}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_hash_has_no_score() {
-        for text in ["", "3", "3:a", "0:a:b", "x:a:b", "3:a b:c", &format!("3:{}:a", "a".repeat(65))] {
-            assert_eq!(compare(text, "3:a:b"), None, "{text}");
         }
     }
 }

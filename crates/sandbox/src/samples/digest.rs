@@ -36,57 +36,59 @@ pub fn sha256(mut from: impl io::Read) -> io::Result<String> {
 pub struct Digesting {
     size: u64,
     md5: Md5,
-    sha1: Sha1,
     sha256: Sha256,
     sha512: Sha512,
     crc32: crc32fast::Hasher,
-    /// The similarity hash alone takes longer than all the others.
-    similar: SyncSender<Bytes>,
-    similarity: JoinHandle<String>,
+    /// The second thread has the two that together take about as long as all the others.
+    others: SyncSender<Bytes>,
+    other: JoinHandle<(Sha1, Ssdeep)>,
 }
 
 impl Digesting {
     pub fn start() -> Self {
-        let (similar, pieces) = sync_channel::<Bytes>(WAITING);
-        let similarity = std::thread::spawn(move || {
-            let mut hash = Ssdeep::default();
-            pieces.iter().for_each(|piece| hash.update(&piece));
-            hash.finish()
+        let (others, pieces) = sync_channel::<Bytes>(WAITING);
+        let other = std::thread::spawn(move || {
+            let (mut sha1, mut ssdeep) = (Sha1::new(), Ssdeep::default());
+            for piece in pieces {
+                sha1.update(&piece);
+                ssdeep.update(&piece);
+            }
+            (sha1, ssdeep)
         });
         Self {
             size: 0,
             md5: Md5::new(),
-            sha1: Sha1::new(),
             sha256: Sha256::new(),
             sha512: Sha512::new(),
             crc32: crc32fast::Hasher::new(),
-            similar,
-            similarity,
+            others,
+            other,
         }
     }
 
     pub fn push(&mut self, piece: Bytes) {
         self.size += piece.len() as u64;
         self.md5.update(&piece);
-        self.sha1.update(&piece);
         self.sha256.update(&piece);
         self.sha512.update(&piece);
         self.crc32.update(&piece);
         // The thread ends only after this sender.
-        let _ = self.similar.send(piece);
+        let _ = self.others.send(piece);
     }
 
     pub fn finish(self, file_type: String) -> Digests {
-        drop(self.similar);
+        drop(self.others);
+        // It ends otherwise only by a panic, which goes on here.
+        let (sha1, ssdeep) = self.other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Digests {
             file_size: self.size,
             file_type,
             md5: hex(&self.md5.finalize()),
-            sha1: hex(&self.sha1.finalize()),
+            sha1: hex(&sha1.finalize()),
             sha256: hex(&self.sha256.finalize()),
             sha512: hex(&self.sha512.finalize()),
             crc32: format!("{:08X}", self.crc32.finalize()),
-            ssdeep: self.similarity.join().ok(),
+            ssdeep: Some(ssdeep.finish()),
         }
     }
 }
