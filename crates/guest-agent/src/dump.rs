@@ -22,21 +22,30 @@ struct Mapping {
 }
 
 pub fn process(channel: &Channel, call: u32, pid: u32, most: u64) {
-    let Ok(maps) = read_small(format!("/proc/{pid}/maps")) else {
-        return channel.finish(call, no_process(pid));
-    };
-    let memory = match File::open(format!("/proc/{pid}/mem")) {
-        Ok(memory) => memory,
+    let mut core = match core(pid) {
+        Ok(core) => core,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return channel.finish(call, no_process(pid));
+        }
         Err(error) => return channel.finish(call, failed_io(format_args!("process {pid}"), &error)),
     };
-    let mappings: Vec<Mapping> = maps.lines().filter_map(mapping).take(MOST).collect();
-    let head = head(&mappings);
-    let mut whole = io::Cursor::new(head).chain(Memory { memory, mappings, at: 0, done: 0 });
-    match content(channel, call, &mut whole, most) {
+    match content(channel, call, &mut core, most) {
         Ok(Some(cut)) => channel.finish(call, Reply::End { cut }),
         Ok(None) => {}
+        // It ended meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            channel.finish(call, Reply::End { cut: true });
+        }
         Err(error) => channel.finish(call, failed_io(format_args!("process {pid}"), &error)),
     }
+}
+
+/// The memory of a process, named by any thread of it that lives, as a core file. It ends with `UnexpectedEof` when the process does.
+pub fn core(thread: u32) -> io::Result<impl io::Read> {
+    let maps = read_small(format!("/proc/{thread}/maps"))?;
+    let memory = File::open(format!("/proc/{thread}/mem"))?;
+    let mappings: Vec<Mapping> = maps.lines().filter_map(mapping).take(MOST).collect();
+    Ok(io::Cursor::new(head(&mappings)).chain(Memory { memory, mappings, at: 0, done: 0 }))
 }
 
 /// One line of `maps`: `FROM-TO rwxp OFFSET DEVICE INODE NAME`. What cannot be read at all is left out.
@@ -100,8 +109,9 @@ impl io::Read for Memory {
         let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         self.memory.seek(SeekFrom::Start(mapping.from + self.done))?;
         let read = match self.memory.read(&mut buffer[..length]) {
-            Ok(read) if read > 0 => read,
-            _ => {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => read,
+            Err(_) => {
                 // To the end of this page.
                 let page = PAGE - self.done % PAGE;
                 let zeros = length.min(page as usize);

@@ -133,7 +133,11 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
     let mut outcome = Outcome::default();
     while let Some(event) = events.next().await? {
         match event {
-            Event::Started { .. } | Event::FileEnd { .. } => {}
+            Event::Started { .. }
+            | Event::FileEnd { .. }
+            | Event::Memory { .. }
+            | Event::MemoryData(_)
+            | Event::MemoryEnd { .. } => {}
             Event::Output { bytes, .. } => outcome.output.push_str(&bytes.to_text()),
             Event::Syscalls(calls) => outcome.syscalls.extend(calls),
             Event::Process(event) => outcome.processes.push(event),
