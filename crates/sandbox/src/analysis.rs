@@ -34,6 +34,8 @@ pub(crate) use log::Log;
 use package::Plan;
 use record::Recorder;
 
+/// Bytes of a sample that reach an emulated machine in a second, at the least.
+const UPLOAD: u64 = 2 << 20;
 /// Seconds for writing the memory of processes, after the sample's time.
 const FOR_DUMPS: u64 = 120;
 
@@ -129,7 +131,10 @@ impl Analysis {
         saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
         let critical =
             Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
-                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 });
+                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 })
+                + Duration::from_secs(
+                    self.run.task.sample.as_ref().map_or(0, |sample| sample.digests.file_size) / UPLOAD,
+                );
         let stop = self.run.stop.clone();
         let driven = tokio::select! {
             driven = tokio::time::timeout(critical, self.drive(guest)) => driven,

@@ -402,9 +402,14 @@ async fn memory_of_processes_that_end_early_is_kept() {
             let holds = |dump: &[u8]| dump.windows(text.len()).any(|part| part == text.as_bytes());
             dumps.iter().filter(|dump| holds(dump)).count()
         };
-        for (half, times) in
-            [("child", asked), ("thread", asked), ("traced", asked), ("program", 0), ("kill", killed), ("crash", killed)]
-        {
+        for (half, times) in [
+            ("child", asked),
+            ("thread", asked),
+            ("traced", asked),
+            ("program", 0),
+            ("kill", killed),
+            ("crash", killed),
+        ] {
             assert_eq!(with(&format!("kept-in-{half}")), times, "{half}, {names:?}: {log}");
         }
         // The shell that became `true` has two.
@@ -418,15 +423,17 @@ async fn memory_of_processes_that_end_early_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bomb_whose_memory_is_kept_ends_and_counts_what_was_left_out() {
-    let Some(server) = Server::start(1).await else { return };
-    let script = "bomb() { bomb | bomb & }; bomb; i=0; while [ $i -lt 300 ]; do ( : ) & i=$((i+1)); done; sleep 60";
-    let fields = [("timeout", "8"), ("options", "procmemdump=yes")];
-    let task = server.submit("bomb.sh", script, &fields).await;
-    let shown = server.ended(task).await;
+async fn many_whose_memory_is_kept_end_and_what_was_left_out_is_counted() {
+    let Some(server) = Server::start(2).await else { return };
+    let many = "i=0; while [ $i -lt 100 ]; do ( : ) & i=$((i+1)); done; wait";
+    let many = server.submit("many.sh", many, &[("options", "procmemdump=yes")]).await;
+    let bomb = "bomb() { bomb | bomb & }; bomb; sleep 60";
+    let bomb = server.submit("bomb.sh", bomb, &[("timeout", "8"), ("options", "procmemdump=yes")]).await;
+    let shown = server.ended(many).await;
     assert_eq!(shown["errors"], json!([]));
-    let log = server.file(task, "analysis.log");
-    assert!(log.contains("further processes that ended was left out"), "{log}");
-    let kept = log.lines().filter(|line| line.contains("ended or became another program")).count();
-    assert_eq!(kept, 64, "{log}");
+    let log = server.file(many, "analysis.log");
+    assert!(log.contains("the memory of 37 further processes that ended was left out"), "{log}");
+    assert_eq!(server.report(many).await["procmemory"].as_array().unwrap().len(), 64, "{log}");
+    let shown = server.ended(bomb).await;
+    assert_eq!(shown["errors"], json!([]), "{}", server.file(bomb, "analysis.log"));
 }

@@ -105,9 +105,8 @@ fn step(code: u32, jump_true: u8, jump_false: u8, value: u32) -> libc::sock_filt
 fn install(filter: &mut [libc::sock_filter], flags: libc::c_ulong) -> io::Result<libc::c_long> {
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: the program and its filter outlive the call, which copies them.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }
 

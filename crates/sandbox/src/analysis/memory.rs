@@ -86,7 +86,9 @@ impl Memory {
     pub fn end(&mut self, is_cut: bool) -> Option<String> {
         let Current { pid, bytes, .. } = self.current.take()?;
         let cut = if is_cut { ", cut" } else { "" };
-        Some(format!("process {pid} ended or became another program: its memory was written ({bytes} bytes{cut})"))
+        Some(format!(
+            "process {pid} ended or became another program: its memory was written ({bytes} bytes{cut})"
+        ))
     }
 
     /// Writes that of processes that live, and gives lines for the log.

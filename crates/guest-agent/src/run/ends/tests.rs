@@ -29,7 +29,8 @@ struct Kept {
 /// The memory that is kept of a shell that runs this line.
 #[allow(unsafe_code)]
 fn kept(way: &Way, line: &'static str, limits: &Limits) -> Kept {
-    let dir = std::env::temp_dir().join(format!("ends-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let dir =
+        std::env::temp_dir().join(format!("ends-{}-{:?}", std::process::id(), std::thread::current().id()));
     fs::create_dir_all(&dir).unwrap();
     let (sent, path) = (dir.join("sent"), dir.join("socket"));
     let channel = Arc::new(Channel::new(File::create(&sent).unwrap()));
@@ -103,7 +104,8 @@ fn who_becomes_another_program_leaves_it_too_but_no_copy_of_its_parents() {
         assert_eq!((run.memories.len(), run.with("made-in-memory")), (3, 1));
         assert_eq!(run.memories[1].0, run.memories[2].0, "the shell, and what it became");
         // It fails twice, and ends.
-        let line = "perl -e '$a = q(in); $b = qq($a-memory); exec q(/none/x); exec q(/none/y)' 2>/dev/null; exit";
+        let line =
+            "perl -e '$a = q(in); $b = qq($a-memory); exec q(/none/x); exec q(/none/y)' 2>/dev/null; exit";
         assert_eq!(kept(&way, line, &limits(10)).with("in-memory"), 2);
     }
 }
