@@ -433,7 +433,11 @@ async fn many_whose_memory_is_kept_end_and_what_was_left_out_is_counted() {
     assert_eq!(shown["errors"], json!([]));
     let log = server.file(many, "analysis.log");
     assert!(log.contains("the memory of 37 further processes that ended was left out"), "{log}");
-    assert_eq!(server.report(many).await["procmemory"].as_array().unwrap().len(), 64, "{log}");
+    let report = server.report(many).await;
+    assert_eq!(report["procmemory"].as_array().unwrap().len(), 64, "{log}");
+    let memory = server.dir.path().join(format!("analyses/{many}/memory"));
+    let sizes = std::fs::read_dir(memory).unwrap().map(|dump| dump.unwrap().metadata().unwrap().len());
+    eprintln!("{} KiB of 64 processes, a run of {} s", sizes.sum::<u64>() >> 10, report["info"]["duration"]);
     let shown = server.ended(bomb).await;
     assert_eq!(shown["errors"], json!([]), "{}", server.file(bomb, "analysis.log"));
 }
