@@ -23,6 +23,10 @@ const ARCHITECTURE: u32 = 4;
 
 const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
 const IS: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+/// Who waits, and was heard, is disturbed by what kills it and by no other signal: a timer could keep it from ever ending
+/// (Linux 5.19).
+const KILLABLE: libc::c_ulong = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+
 const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
 
@@ -46,7 +50,11 @@ pub fn stop_at_recorded() -> io::Result<()> {
 
 /// The same as [`refuse_io_uring`], and who ends or becomes another program waits until whoever has the descriptor lets it.
 pub fn wait_at_ends() -> io::Result<OwnedFd> {
-    let listener = install(&mut ends(), libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    let (mut filter, usual) = (ends(), libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    let listener = match install(&mut filter, usual | KILLABLE) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => install(&mut filter, usual)?,
+        installed => installed?,
+    };
     let listener = i32::try_from(listener).map_err(io::Error::other)?;
     // SAFETY: the kernel just gave it to us, and to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(listener) })

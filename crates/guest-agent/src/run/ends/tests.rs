@@ -124,6 +124,15 @@ fn many_that_end_at_once_end_and_are_counted() {
 }
 
 #[test]
+fn no_timer_keeps_a_process_from_its_end() {
+    for way in [Way::Listener, Way::Stops] {
+        let line = "perl -e 'use POSIX; $SIG{ALRM} = sub {}; $a = q(made); $b = qq($a-late); \
+            syscall(38, 0, pack(q(q4), 0, 50, 0, 50), 0); POSIX::_exit(0)'; :";
+        assert_eq!(kept(&way, line, &limits(20)).with("made-late"), 1);
+    }
+}
+
+#[test]
 fn who_is_killed_leaves_it_to_a_tracer_only() {
     let line = "a=made; ( b=$a-in-memory; c=$(sh -c 'kill -9 $PPID') ); ( b=$a-in-crash; kill -SEGV $(exec sh -c 'echo $PPID') ); :";
     let run = kept(&Way::Stops, line, &limits(10));
