@@ -48,7 +48,7 @@ async fn a_page_is_shown_in_chromium() {
     let mut picture = png::Decoder::new(std::io::BufReader::new(picture)).read_info().unwrap();
     let mut pixels = vec![0; picture.output_buffer_size().unwrap()];
     let about = picture.next_frame(&mut pixels).unwrap();
-    assert!(about.width >= 640 && about.height >= 480, "{about:?}");
+    assert!(about.width >= 640 && about.height >= 400, "{about:?}");
     // Letters on a page: more than one colour.
     let size = about.color_type.samples();
     assert!(pixels.chunks_exact(size).any(|pixel| pixel != &pixels[..size]), "the page is empty");
