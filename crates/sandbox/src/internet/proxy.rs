@@ -1,23 +1,22 @@
 //! A proxy that the owner of the server lists, and what may be reached through it. The server speaks with it; guests never do.
 
+mod encryption;
+
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 use percent_encoding::percent_decode_str;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use serde::{Deserialize, Deserializer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::allow::Allowed;
+use encryption::Encryption;
 
 /// Until the proxy has connected to the destination.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -58,13 +57,6 @@ impl TryFrom<Given> for Proxy {
         };
         Ok(Self { url, allow, encryption })
     }
-}
-
-/// The proxy by its certificate, and who is trusted to have given it.
-#[derive(Clone, Debug)]
-struct Encryption {
-    name: ServerName<'static>,
-    config: Arc<rustls::ClientConfig>,
 }
 
 /// Where a proxy is and how it is spoken with.
@@ -163,10 +155,7 @@ impl Upstream {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(gone)?;
         let _ = stream.set_nodelay(true);
         let mut stream: Box<dyn Stream> = match encryption {
-            Some(Encryption { name, config }) => {
-                let connector = TlsConnector::from(Arc::clone(config));
-                Box::new(connector.connect(name.clone(), stream).await.map_err(gone)?)
-            }
+            Some(encryption) => Box::new(encryption.begin(stream).await.map_err(gone)?),
             None => Box::new(stream),
         };
         match self.kind {
@@ -249,43 +238,11 @@ impl Upstream {
     }
 }
 
-impl Encryption {
-    /// For the proxy at this host. Without authorities of its own it trusts whom this machine trusts.
-    fn with(host: &str, ca: Option<&Path>) -> Result<Self, String> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
-        let mut roots = rustls::RootCertStore::empty();
-        match ca {
-            Some(path) => {
-                let wrong = |error: &dyn std::fmt::Display| format!("ca: {}: {error}", path.display());
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
-                    let added = roots.add(certificate.map_err(|error| wrong(&error))?);
-                    added.map_err(|error| wrong(&error))?;
-                }
-                if roots.is_empty() {
-                    return Err(wrong(&"there is no certificate in it"));
-                }
-            }
-            None => {
-                let own = rustls_native_certs::load_native_certs().certs;
-                if roots.add_parsable_certificates(own).0 == 0 {
-                    return Err(
-                        "this machine trusts no certificates: name the proxy's authority with ca".into()
-                    );
-                }
-            }
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { name, config: Arc::new(config) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use serde_json::{Value as Json, json};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
