@@ -143,6 +143,15 @@ pub fn content(
     reader: &mut impl io::Read,
     most: u64,
 ) -> io::Result<Option<bool>> {
+    pieces(reader, most, |bytes| channel.send(call, Reply::Data(bytes)))
+}
+
+/// Hands on what a reader gives, as [`content`] does, to what says whether it wants more.
+pub fn pieces(
+    reader: &mut impl io::Read,
+    most: u64,
+    mut send: impl FnMut(Bytes) -> bool,
+) -> io::Result<Option<bool>> {
     let mut buffer = vec![0; CHUNK];
     let mut left = most;
     loop {
@@ -155,7 +164,7 @@ pub fn content(
             return Ok(Some(false));
         }
         let sent = length.min(usize::try_from(left).unwrap_or(usize::MAX));
-        if sent > 0 && !channel.send(call, Reply::Data(buffer[..sent].into())) {
+        if sent > 0 && !send(buffer[..sent].into()) {
             return Ok(None);
         }
         left -= sent as u64;
@@ -167,9 +176,11 @@ pub fn content(
 
 /// Reads a small file of the kernel.
 pub fn read_small(path: impl AsRef<Path>) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(1 << 20).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    File::open(path)?.take(1 << 20).read_to_end(&mut bytes)?;
+    // Names of files, which samples choose, are among it.
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// Refuses a call that names a process which is not there.

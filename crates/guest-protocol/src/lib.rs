@@ -39,7 +39,7 @@ pub use message::{
 pub const PORT_NAME: &str = "harrier.agent.0";
 
 /// Changes when a side could misunderstand the other; both must be of the same version.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Bytes of content in one message: files and output travel in pieces of at most this size.
 pub const CHUNK: usize = 32 * 1024;

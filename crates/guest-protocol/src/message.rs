@@ -166,6 +166,10 @@ pub struct Limits {
     pub dropped_files: u32,
     pub dropped_file_bytes: u64,
     pub dropped_total_bytes: u64,
+    /// Of how many processes that end during the run the memory is sent, at most how much of one, and of all together.
+    pub memories: u32,
+    pub memory_of_one_bytes: u64,
+    pub memory_total_bytes: u64,
     /// Whether the run lasts until all processes it began have ended, not just the first.
     pub wait_for_all: bool,
 }
@@ -181,6 +185,9 @@ impl Default for Limits {
             dropped_files: 500,
             dropped_file_bytes: 64 << 20,
             dropped_total_bytes: 256 << 20,
+            memories: 0,
+            memory_of_one_bytes: 64 << 20,
+            memory_total_bytes: 256 << 20,
             wait_for_all: true,
         }
     }
@@ -241,6 +248,15 @@ pub enum Reply {
     Finished(Counts),
     Process(ProcessEvent),
     Syscalls(Vec<Syscall>),
+    /// The memory of a process that ends, or becomes another program, begins: `MemoryData` up to `MemoryEnd`, an ELF core file.
+    Memory {
+        pid: u32,
+    },
+    MemoryData(Bytes),
+    /// `cut`: there was more, or the process was killed meanwhile.
+    MemoryEnd {
+        cut: bool,
+    },
 }
 
 impl Reply {
@@ -353,6 +369,9 @@ pub struct Counts {
     /// Dropped files that were not sent, and those sent in part.
     pub files_left_out: u32,
     pub files_cut: u32,
+    /// The same of memory of processes that ended.
+    pub memories_left_out: u32,
+    pub memories_cut: u32,
     /// Times the limit of processes refused a new one, and that of memory killed one.
     pub processes_refused: u64,
     pub memory_kills: u64,

@@ -34,6 +34,8 @@ pub(crate) use log::Log;
 use package::Plan;
 use record::Recorder;
 
+/// Bytes of a sample that reach an emulated machine in a second, at the least.
+const UPLOAD: u64 = 2 << 20;
 /// Seconds for writing the memory of processes, after the sample's time.
 const FOR_DUMPS: u64 = 120;
 
@@ -129,7 +131,10 @@ impl Analysis {
         saved.map_err(|error| format!("the route cannot be noted: {error}"))?;
         let critical =
             Duration::from_secs(self.timeout() + u64::from(self.run.sandbox.settings.critical_timeout))
-                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 });
+                + Duration::from_secs(if self.dumps() { FOR_DUMPS } else { 0 })
+                + Duration::from_secs(
+                    self.run.task.sample.as_ref().map_or(0, |sample| sample.digests.file_size) / UPLOAD,
+                );
         let stop = self.run.stop.clone();
         let driven = tokio::select! {
             driven = tokio::time::timeout(critical, self.drive(guest)) => driven,
@@ -197,7 +202,7 @@ impl Analysis {
             recorder.finish().map_err(|error| format!("the results cannot be written: {error}"))?;
         if left_out > 0 {
             self.fail(format!(
-                "the guest sent {left_out} more files than it was allowed, which were left out"
+                "the guest sent {left_out} more files and memories than it was allowed, which were left out"
             ));
         }
         ended.map_err(|error| plan.explain(error, &self.run.machine.label))?;
@@ -251,7 +256,7 @@ impl Analysis {
         Ok(left.into_keys().filter(|path| package::reboot::starts(path)).collect())
     }
 
-    /// Whether the memory of processes is wanted. That of processes that end earlier is gone.
+    /// Whether the memory of processes is wanted.
     fn dumps(&self) -> bool {
         self.has_option("procmemdump")
     }
@@ -284,6 +289,9 @@ impl Analysis {
             limits: Limits {
                 milliseconds: (self.timeout() + if self.dumps() { FOR_DUMPS } else { 0 }) * 1000,
                 wait_for_all: true,
+                memories: if self.dumps() { memory::MAX_ENDED } else { 0 },
+                memory_of_one_bytes: memory::MAX_ENDED_BYTES,
+                memory_total_bytes: memory::MAX_ENDED_TOTAL,
                 ..Limits::default()
             },
             window: 0,
@@ -310,24 +318,30 @@ impl Analysis {
                     () = &mut time => break,
                 };
                 let Some(event) = event else {
-                    self.log.info("no process lived until the time was over: there is no memory to write");
+                    self.log.info("no process lived until the time was over");
                     return Ok(());
                 };
-                self.say(&event);
-                recorder.take(event).map_err(written)?;
+                self.take(event, recorder).map_err(written)?;
             }
             self.log.info("the time is over: memory is written, then all processes are killed");
-            let folder = self.run.folder.path().to_owned();
-            for line in memory::dump(guest.agent(), &folder, &recorder.living()).await {
+            let living = recorder.living();
+            for line in recorder.memory().dump(guest.agent(), &living).await {
                 self.log.info(&line);
             }
             events.kill().await.map_err(ended)?;
         }
         while let Some(event) = events.next().await.map_err(ended)? {
-            self.say(&event);
-            recorder.take(event).map_err(written)?;
+            self.take(event, recorder).map_err(written)?;
         }
         Ok(())
+    }
+
+    fn take(&mut self, event: Event, recorder: &mut Recorder) -> std::io::Result<()> {
+        self.say(&event);
+        if let Event::MemoryEnd { cut } = event {
+            recorder.memory().end(cut).inspect(|line| self.log.info(line));
+        }
+        recorder.take(event)
     }
 
     fn say(&mut self, event: &Event) {
@@ -341,13 +355,20 @@ impl Analysis {
                 if counts.timed_out {
                     self.log.info("the time was over: all processes were killed");
                 }
+                if counts.memories_left_out > 0 {
+                    let many = counts.memories_left_out;
+                    self.log.info(&format!("the memory of {many} further processes that ended was left out"));
+                }
                 self.log.info(&format!("the run is over: {counts:?}"));
             }
             Event::Process(_)
             | Event::Syscalls(_)
             | Event::Output { .. }
             | Event::FileData(_)
-            | Event::FileEnd { .. } => {}
+            | Event::FileEnd { .. }
+            | Event::Memory { .. }
+            | Event::MemoryData(_)
+            | Event::MemoryEnd { .. } => {}
         }
     }
 

@@ -347,3 +347,97 @@ async fn memory_of_living_processes_is_kept_on_request() {
     assert_eq!(format!("{}-{}", memory["pid"], memory["num"]), name);
     assert!(memory["regions"].as_array().unwrap().iter().any(|region| region["protect"] == "rx"));
 }
+
+/// Each of them makes the text in memory only: its file has the halves.
+const SHORT_LIVES: &str = r#"
+import ctypes, os, threading
+def child(what):
+    pid = os.fork()
+    if pid == 0:
+        what()
+        os._exit(0)
+    os.waitpid(pid, 0)
+def say(half):
+    globals()['kept_' + half] = 'kept-in-' + half
+libc = ctypes.CDLL(None)
+print([line.strip() for line in open('/proc/self/status') if line.startswith('TracerPid')])
+child(lambda: say('child'))
+def alone():
+    # The last thread of its process, without saying that it takes it along.
+    say('thread')
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+    libc.syscall(60, 0)
+child(alone)
+def traced():
+    say('traced')
+    libc.ptrace(0, 0, 0, 0)
+child(traced)
+child(lambda: (say('program'), os.execv('/bin/sh', ['sh', '-c', 'exec /bin/true'])))
+child(lambda: (say('kill'), os.kill(os.getpid(), 9)))
+child(lambda: (say('crash'), ctypes.string_at(0)))
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_of_processes_that_end_early_is_kept() {
+    let Some(server) = Server::start(2).await else { return };
+    let quiet = server.submit("short.py", SHORT_LIVES, &[("options", "procmemdump=yes")]).await;
+    let stopping =
+        server.submit("short.py", SHORT_LIVES, &[("options", "procmemdump=yes,trace=ptrace")]).await;
+    for (task, is_traced, asked, killed) in [(quiet, false, 1, 0), (stopping, true, 1, 1)] {
+        let shown = server.ended(task).await;
+        assert_eq!(shown["errors"], json!([]));
+        let log = server.file(task, "analysis.log");
+        let output = server.file(task, "logs/stdout.txt");
+        assert_eq!(output.contains("'TracerPid:\\t0'"), !is_traced, "{output}");
+        let listed = server.json(&format!("memory/list/{task}")).await;
+        let names: Vec<&str> =
+            listed["dump_files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let mut dumps = Vec::new();
+        for name in &names {
+            dumps.push(server.get(&format!("memory/get/{task}/{name}")).await.bytes().await.unwrap());
+        }
+        let with = |text: &str| {
+            let holds = |dump: &[u8]| dump.windows(text.len()).any(|part| part == text.as_bytes());
+            dumps.iter().filter(|dump| holds(dump)).count()
+        };
+        for (half, times) in [
+            ("child", asked),
+            ("thread", asked),
+            ("traced", asked),
+            ("program", 0),
+            ("kill", killed),
+            ("crash", killed),
+        ] {
+            assert_eq!(with(&format!("kept-in-{half}")), times, "{half}, {names:?}: {log}");
+        }
+        // The shell that became `true` has two.
+        assert_eq!(names.iter().filter(|name| name.ends_with("-2")).count(), 1, "{names:?}: {log}");
+        let report = server.report(task).await;
+        let memory = report["procmemory"].as_array().unwrap();
+        assert_eq!(memory.len(), names.len());
+        assert!(memory.iter().all(|dump| names.contains(&&*format!("{}-{}", dump["pid"], dump["num"]))));
+        assert!(memory.iter().all(|dump| !dump["regions"].as_array().unwrap().is_empty()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_whose_memory_is_kept_end_and_what_was_left_out_is_counted() {
+    let Some(server) = Server::start(2).await else { return };
+    let many = "i=0; while [ $i -lt 100 ]; do ( : ) & i=$((i+1)); done; wait";
+    let many = server.submit("many.sh", many, &[("options", "procmemdump=yes")]).await;
+    let bomb = "bomb() { bomb | bomb & }; bomb; sleep 60";
+    let bomb = server.submit("bomb.sh", bomb, &[("timeout", "8"), ("options", "procmemdump=yes")]).await;
+    let shown = server.ended(many).await;
+    assert_eq!(shown["errors"], json!([]));
+    let log = server.file(many, "analysis.log");
+    assert!(log.contains("the memory of 37 further processes that ended was left out"), "{log}");
+    let report = server.report(many).await;
+    assert_eq!(report["procmemory"].as_array().unwrap().len(), 64, "{log}");
+    let memory = server.dir.path().join(format!("analyses/{many}/memory"));
+    let sizes = std::fs::read_dir(memory).unwrap().map(|dump| dump.unwrap().metadata().unwrap().len());
+    eprintln!("{} KiB of 64 processes, a run of {} s", sizes.sum::<u64>() >> 10, report["info"]["duration"]);
+    let shown = server.ended(bomb).await;
+    assert_eq!(shown["errors"], json!([]), "{}", server.file(bomb, "analysis.log"));
+}

@@ -367,7 +367,13 @@ async fn tasks_are_scheduled_anew_deleted_and_reported_again() {
     for path in ["delete", "view", "rereport"] {
         assert_eq!(server.refused(&format!("/tasks/{path}/{task}")).await, (404, "Task not found".into()));
     }
-    assert_eq!(server.refused("/tasks/reboot/1").await, (404, "Error creating reboot task".into()));
+    assert_eq!(server.refused("/tasks/reboot/99").await, (404, "Error creating reboot task".into()));
+    let (status, message) = server.refused("/tasks/reboot/1").await;
+    assert!(
+        status == 404
+            && message == "Error creating reboot task: the task is about a URL: nothing was installed",
+        "{message}"
+    );
     assert_eq!(server.refused("/tasks/view/0").await, (404, "Task not found".into()));
 }
 

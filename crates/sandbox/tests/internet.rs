@@ -1,6 +1,8 @@
 //! The network of real guests. Where QEMU or bubblewrap are missing, the tests say so and pass.
 
 mod common;
+#[path = "common/within_tls.rs"]
+mod within_tls;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -397,10 +399,18 @@ async fn only_what_the_owner_allows_is_reached_through_a_proxy() {
         return eprintln!("skipped: this host does not know its own name, {name}");
     }
     let (site, other) = (site().await, site().await);
-    for (program, scheme) in [("tinyproxy", "http://"), ("microsocks", "socks5://ada:secret@")] {
+    for (program, scheme) in
+        [("tinyproxy", "http://"), ("tinyproxy", "https://"), ("microsocks", "socks5://ada:secret@")]
+    {
         let Some(proxied) = proxied(program).await else { continue };
         let allow = [format!("{name}:{site}"), "gone.invalid:80".to_owned()];
-        let proxy = serde_json::json!({"url": format!("{scheme}127.0.0.1:{}", proxied.port), "allow": allow});
+        let mut proxy =
+            serde_json::json!({"url": format!("{scheme}127.0.0.1:{}", proxied.port), "allow": allow});
+        let within_tls = within_tls::before(proxied.port).await;
+        if scheme == "https://" {
+            proxy["url"] = format!("{scheme}localhost:{}", within_tls.port).into();
+            proxy["ca"] = within_tls.authority.to_str().into();
+        }
         let proxy: Proxy = serde_json::from_value(proxy).unwrap();
         let mut settings = Settings::new(Route::Proxy);
         settings.allow = proxy.allow.clone();

@@ -218,6 +218,11 @@ async fn an_analyzer_runs_and_all_that_it_sends_is_reported() {
         (guest.file("C:/tmp7/analyzer.py").unwrap(), guest.file("C:\\Temp\\setup.exe").unwrap()),
         (b"print('an analyzer')".into(), b"MZ sample".into())
     );
+    let refused = server.json(&format!("tasks/reboot/{task}")).await["message"].to_string();
+    assert!(
+        refused.contains("Error creating reboot task: the task ran in a machine with Cuckoo's agent"),
+        "{refused}"
+    );
     // Once more: it is pinned, and says of itself that it is done.
     let (_, errors, _) = run(&server, "w10", &[]).await;
     assert_eq!(errors, "[]");

@@ -15,7 +15,7 @@ pub const TASK: Task = Task {
 Installs, when missing:
   - Debian packages: a C compiler (gcc, libc6-dev), Python 3.11 or newer with venv (python3, python3-venv),
     a PostgreSQL server (postgresql) and a NATS server (nats-server), which only run while tests do,
-    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs, p7zip-full),
+    virtual machines and what builds their images (qemu-system-x86, qemu-utils, mmdebstrap, bubblewrap, e2fsprogs, p7zip-full, ovmf, mtools),
     nginx (nginx-light), behind which the sandbox is tested, and two proxies (tinyproxy-bin, microsocks), through which its
     guests are let out in tests
   - in target/venv: the Python clients of the tests, at the versions of tests/clients/requirements.txt
@@ -87,6 +87,12 @@ const MACHINES: &[Need] = &[
         packages: &["microsocks"],
     },
     Need { what: "a file system maker", probe: ("mke2fs", &["-V"]), packages: &["e2fsprogs"] },
+    Need {
+        what: "firmware of machines",
+        probe: ("sh", &["-c", "ls /usr/share/OVMF/OVMF_CODE*.fd"]),
+        packages: &["ovmf"],
+    },
+    Need { what: "a writer of FAT", probe: ("mformat", &["--version"]), packages: &["mtools"] },
     Need { what: "a packer of archives", probe: ("7z", &["i"]), packages: &["p7zip-full"] },
 ];
 

@@ -6,13 +6,15 @@ use crate::shell::{Result, cargo, command, root, run, target};
 
 pub const TASK: Task = Task {
     name: "test",
-    usage: "test [rust|clients] [ARGUMENT…]",
+    usage: "test [rust|clients|browser] [ARGUMENT…]",
     summary: "Run every test: the Rust ones, then real clients against the built server.",
     help: "
 Without arguments: sets up, then `cargo test --workspace`, then the fleet server's tests on PostgreSQL, then the client
 tests of tests/clients.
 
   cargo xtask test rust ARG…      only the Rust tests; ARG… goes to `cargo test --workspace`
+  cargo xtask test browser        a page in the Chromium of a guest, which `test` leaves out: it builds that guest
+                                  (once) and takes minutes
   cargo xtask test clients WORD…  only the client tests whose name contains one of the words
                                   (HARRIER_BIN=FILE tests that binary instead of building one)",
     run: |args| match args {
@@ -28,7 +30,12 @@ tests of tests/clients.
             setup::compiler()?;
             clients(rest)
         }
-        [other, ..] => Err(format!("`{other}` is neither `rust` nor `clients`")),
+        [part] if part == "browser" => {
+            setup::compiler()?;
+            setup::machines()?;
+            browser()
+        }
+        [other, ..] => Err(format!("`{other}` is none of `rust`, `clients` and `browser`")),
     },
 };
 
@@ -60,6 +67,14 @@ fn rust(args: &[String]) -> Result {
     // Everything that the API promises holds on either database.
     let mut again = cargo(&["test", "--package", "fleet", "--tests"]);
     run(again.env("HARRIER_TEST_POSTGRES", &address).env("HARRIER_TEST_BACKEND", "postgres"))
+}
+
+/// What takes minutes, and says what it took.
+fn browser() -> Result {
+    let agent = guest_agent::build()?;
+    let test =
+        ["test", "--package", "sandbox", "--test", "browser", "--", "--ignored", "--nocapture", "a_page"];
+    run(cargo(&test).env("HARRIER_GUEST_AGENT", agent))
 }
 
 fn clients(words: &[String]) -> Result {

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use guest_protocol::Limits;
@@ -15,6 +17,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 pub struct Cgroup {
     path: PathBuf,
+    /// Set before all of it is killed.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Cgroup {
@@ -24,7 +28,7 @@ impl Cgroup {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        let group = Self { path };
+        let group = Self { path, is_over: Arc::default() };
         // Groups are there without these controllers too.
         let _ = group.write("pids.max", &limits.processes.to_string());
         if limits.memory_bytes != u64::MAX {
@@ -45,7 +49,13 @@ impl Cgroup {
     }
 
     pub fn kill(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
         let _ = self.write("cgroup.kill", "1");
+    }
+
+    /// Whether it was killed, also for those who watch it.
+    pub fn is_over(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_over)
     }
 
     pub fn processes(&self) -> u32 {

@@ -1,4 +1,4 @@
-//! The moment between the agent and the sample: `--launch VERDICT CGROUP UID GID FILE-BYTES TRACED FOLDER
+//! The moment between the agent and the sample: `--launch VERDICT CGROUP UID GID FILE-BYTES TRACED ENDS FOLDER
 //! COMMAND…`.
 //!
 //! A fresh process without threads gives up rights step by step and then becomes the sample. What goes wrong is written to the
@@ -8,19 +8,20 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use guest_protocol::{FailureKind, Reply};
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit, setsid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::{filter, stops};
+use super::{ends, filter, stops};
 use crate::failure::failed;
 
 /// Where the files lie in which a launch says what went wrong. Only root sees them.
 pub const VERDICTS: &str = "/run/harrier";
 
-/// Whether the sample is traced by stops.
+/// Whether the sample is traced by stops. Without, ENDS names the socket of who keeps memory of processes that end, or nothing.
 pub const TRACED: &str = "traced";
 pub const UNTRACED: &str = "untraced";
 
@@ -33,7 +34,7 @@ pub fn launch(words: &[OsString]) -> io::Result<()> {
 }
 
 fn become_sample(words: &[OsString]) -> io::Error {
-    let [cgroup, uid, gid, file_bytes, traced, folder, program, arguments @ ..] = words else {
+    let [cgroup, uid, gid, file_bytes, traced, socket, folder, program, arguments @ ..] = words else {
         return io::ErrorKind::InvalidInput.into();
     };
     let number =
@@ -48,6 +49,8 @@ fn become_sample(words: &[OsString]) -> io::Error {
         if traced == TRACED {
             stops::await_tracer()?;
             filter::stop_at_recorded()?;
+        } else if !socket.is_empty() {
+            ends::hand_over(Path::new(socket))?;
         } else {
             filter::refuse_io_uring()?;
         }

@@ -1,6 +1,7 @@
 //! Running samples: each run in a cgroup of its own, so that all it starts can be limited, awaited and killed.
 
 mod cgroup;
+mod ends;
 mod filter;
 mod launch;
 mod pump;
@@ -126,11 +127,14 @@ fn drive(
     let mut trace = watchers.trace.watch(channel, call, running.cgroup.number(), run.trace);
     let calls = trace.as_mut().and_then(trace::Watch::stops);
     let written = written::Watch::start(channel, call, &run.watch, &run.limits);
-    let (mut child, tracer) = match spawn(run, running, &verdict, calls) {
+    let keeper = (run.limits.memories > 0)
+        .then(|| ends::Keeper::new(channel, call, &run.limits, running.cgroup.is_over()));
+    let left = keeper.as_ref().map(ends::Keeper::left);
+    let (mut child, watch) = match spawn(run, running, &verdict, calls, keeper) {
         Ok(started) => started,
         Err(error) => {
             written.map(written::Watch::finish);
-            end_watches(tree, trace, None, &mut counts);
+            end_watches(tree, trace, End::None, &mut counts);
             return Some(failed_io("cannot start a process", &error));
         }
     };
@@ -147,13 +151,13 @@ fn drive(
         .map(|pipe| Pump::start(channel, call, Stream::Stderr, pipe, run.limits.output_bytes));
     let until = (run.limits.milliseconds > 0)
         .then(|| Instant::now() + Duration::from_millis(run.limits.milliseconds));
-    let status = wait(&child, tracer.as_ref(), until, running, &mut counts);
+    let status = wait(&child, watch.tracer(), until, running, &mut counts);
     let refused = fs::read_to_string(&verdict).unwrap_or_default();
     let _ = fs::remove_file(&verdict);
     if !refused.is_empty() {
         written.map(written::Watch::finish);
         running.cgroup.kill();
-        end_watches(tree, trace, tracer, &mut counts);
+        end_watches(tree, trace, watch, &mut counts);
         return Some(launch::refusal(&refused));
     }
     let exited = Reply::Exited { exit: exit(status) };
@@ -168,7 +172,11 @@ fn drive(
     let until = Instant::now() + LAST_OUTPUT;
     counts.stdout_cut = out.map_or(0, |pump| pump.finish(until));
     counts.stderr_cut = err.map_or(0, |pump| pump.finish(until));
-    end_watches(tree, trace, tracer, &mut counts);
+    end_watches(tree, trace, watch, &mut counts);
+    if let Some(left) = left {
+        counts.memories_left_out = left.out.load(Ordering::Relaxed);
+        counts.memories_cut = left.cut.load(Ordering::Relaxed);
+    }
     counts.killed = running.killed.load(Ordering::Relaxed);
     (counts.processes_refused, counts.memory_kills) = running.cgroup.refusals();
     let written = written.map(written::Watch::finish).unwrap_or_default();
@@ -179,23 +187,52 @@ fn drive(
     Some(Reply::Finished(counts))
 }
 
-fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, tracer: Option<Tracer>, counts: &mut Counts) {
+/// Who sees the processes of a run end.
+enum End {
+    Tracer(Tracer),
+    Listener(ends::Watch),
+    None,
+}
+
+impl End {
+    fn tracer(&self) -> Option<&Tracer> {
+        if let Self::Tracer(tracer) = self { Some(tracer) } else { None }
+    }
+
+    /// Gives how many calls were lost.
+    fn finish(self) -> u64 {
+        match self {
+            Self::Tracer(tracer) => return tracer.finish(),
+            Self::Listener(listener) => listener.finish(),
+            Self::None => {}
+        }
+        0
+    }
+}
+
+fn end_watches(tree: tree::Watch, trace: Option<trace::Watch>, end: End, counts: &mut Counts) {
     counts.events_lost = tree.finish();
-    let lost = tracer.map_or(0, Tracer::finish);
+    let lost = end.finish();
     (counts.syscalls_lost, counts.syscalls_counted) = trace.map(trace::Watch::finish).unwrap_or_default();
     counts.syscalls_lost += lost;
 }
 
 /// The sample's first process: this program once more, which turns into it (see `launch`). Its tracer, when there are `calls` to take
-/// down.
+/// down; else who keeps memory, if that is wanted.
 fn spawn(
     run: &Run,
     running: &Running,
     verdict: &str,
     calls: Option<SyncSender<Syscall>>,
-) -> io::Result<(Child, Option<Tracer>)> {
+    mut keeper: Option<ends::Keeper>,
+) -> io::Result<(Child, End)> {
     fs::create_dir_all(launch::VERDICTS)?;
     fs::write(verdict, "")?;
+    let path = format!("{verdict}.ends").into();
+    let listener = match keeper.take_if(|_| calls.is_none()) {
+        Some(keeper) => Some(ends::Watch::start(path, keeper)?),
+        None => None,
+    };
     let account = user::account(run.user);
     let folder = if run.folder.is_empty() { account.home.as_bytes() } else { &run.folder };
     let mut command = Command::new(OWN_PROGRAM);
@@ -207,6 +244,7 @@ fn spawn(
         .arg(account.gid.to_string())
         .arg(run.limits.file_bytes.to_string())
         .arg(if calls.is_some() { launch::TRACED } else { launch::UNTRACED })
+        .arg(listener.as_ref().map_or(OsStr::new(""), |listener| listener.path().as_os_str()))
         .arg(OsStr::from_bytes(folder))
         .args(run.command.iter().map(|word| OsStr::from_bytes(word)))
         .env_clear()
@@ -215,9 +253,19 @@ fn spawn(
         .stdin(if run.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let (mut child, tracer) = match calls {
-        Some(calls) => stops::start(command, calls).map(|(child, tracer)| (child, Some(tracer)))?,
-        None => (command.spawn()?, None),
+    let (mut child, end) = match (calls, listener) {
+        (Some(calls), _) => {
+            let (child, tracer) = stops::start(command, calls, keeper)?;
+            (child, End::Tracer(tracer))
+        }
+        (None, Some(listener)) => match command.spawn() {
+            Ok(child) => (child, End::Listener(listener)),
+            Err(error) => {
+                listener.finish();
+                return Err(error);
+            }
+        },
+        (None, None) => (command.spawn()?, End::None),
     };
     if let Some(mut pipe) = child.stdin.take() {
         let text = run.stdin.clone();
@@ -226,7 +274,7 @@ fn spawn(
             let _ = pipe.write_all(&text);
         });
     }
-    Ok((child, tracer))
+    Ok((child, end))
 }
 
 /// Waits for the first process, killing everything when the time is over.

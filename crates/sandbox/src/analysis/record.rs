@@ -11,6 +11,7 @@ use guest_protocol::{Counted, Exit, Limits, ProcessEvent, Stream};
 
 use super::calls::Calls;
 use super::dropped::Dropped;
+use super::memory::Memory;
 use crate::guest::Event;
 use crate::processing::behavior::{Call, EVENTS, Event as Behavior};
 use crate::processing::shown;
@@ -21,6 +22,7 @@ pub struct Recorder {
     stdout: BufWriter<File>,
     stderr: BufWriter<File>,
     dropped: Dropped,
+    memory: Memory,
     words: Vec<String>,
     /// Where the first process begins.
     start: String,
@@ -59,6 +61,7 @@ impl Recorder {
             stdout: create(&path.join("logs/stdout.txt"))?,
             stderr: create(&path.join("logs/stderr.txt"))?,
             dropped: Dropped::new(path, run.sandbox.samples.folders().1, limits),
+            memory: Memory::new(path, limits),
             words,
             start: start.to_owned(),
             calls: Calls::default(),
@@ -77,6 +80,11 @@ impl Recorder {
         let mut pids: Vec<u32> = self.processes.keys().copied().collect();
         pids.sort_unstable();
         pids
+    }
+
+    /// Where memory of processes is written.
+    pub fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 
     pub fn take(&mut self, event: Event) -> io::Result<()> {
@@ -113,6 +121,10 @@ impl Recorder {
             Event::File(facts) => self.dropped.begin(facts),
             Event::FileData(bytes) => self.dropped.push(&bytes),
             Event::FileEnd { cut } => self.dropped.end(cut),
+            Event::Memory { pid } => self.memory.begin(pid),
+            Event::MemoryData(bytes) => self.memory.push(&bytes),
+            // Said in the log by who takes it from there.
+            Event::MemoryEnd { .. } => Ok(()),
         }
     }
 
@@ -187,7 +199,7 @@ impl Recorder {
         self.behavior.write_all(&self.line)
     }
 
-    /// Ends the files; gives how many dropped files came beyond the limits.
+    /// Ends the files; gives how many dropped files, and memories of processes, came beyond the limits.
     pub fn finish(mut self) -> io::Result<u64> {
         if self.events_cut > 0 {
             serde_json::to_writer(&mut self.behavior, &Behavior::Cut { calls: self.events_cut })?;
@@ -196,7 +208,7 @@ impl Recorder {
         self.behavior.flush()?;
         self.stdout.flush()?;
         self.stderr.flush()?;
-        Ok(self.dropped.left_out())
+        Ok(self.dropped.left_out() + self.memory.left_out())
     }
 }
 

@@ -125,10 +125,9 @@ fn asks_for_us(arp: &etherparse::ArpPacketSlice<'_>, addresses: &Addresses) -> b
 
 /// Neither many at once, nor nobody, nor the guest itself.
 fn is_host(address: Ipv4Addr, addresses: &Addresses) -> bool {
-    let [.., last] = address.octets();
-    let is_own_broadcast = address.octets()[..3] == addresses.gateway.octets()[..3] && last == 255;
-    let is_many = address.is_broadcast() || address.is_multicast() || address.is_unspecified();
-    let is_nobody = is_many || is_own_broadcast || address.is_loopback() || address == addresses.guest;
+    let is_many = address.is_broadcast() || address.is_multicast() || address == addresses.broadcast();
+    let is_nobody =
+        is_many || address.is_unspecified() || address.is_loopback() || address == addresses.guest;
     !is_nobody
 }
 

@@ -1,21 +1,22 @@
 //! A proxy that the owner of the server lists, and what may be reached through it. The server speaks with it; guests never do.
 
+mod encryption;
+
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 use percent_encoding::percent_decode_str;
-use rustls::pki_types::ServerName;
 use serde::{Deserialize, Deserializer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::allow::Allowed;
+use encryption::Encryption;
 
 /// Until the proxy has connected to the destination.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -24,12 +25,38 @@ const MAX_HEAD: usize = 8 << 10;
 
 /// A proxy of the configuration.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Given")]
 pub struct Proxy {
-    /// `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`, with `USER:PASSWORD@` before the host where it takes them.
-    pub url: Upstream,
+    url: Upstream,
     /// What may be reached through it.
     pub allow: Vec<Allowed>,
+    /// How connections to it are encrypted, if they are.
+    encryption: Option<Encryption>,
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    /// `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`, with `USER:PASSWORD@` before the host where it takes them.
+    url: Upstream,
+    allow: Vec<Allowed>,
+    /// For `https`: certificates of authorities (PEM) instead of those that this machine trusts.
+    ca: Option<PathBuf>,
+}
+
+impl TryFrom<Given> for Proxy {
+    type Error = String;
+
+    /// What can go wrong before anything runs does so here.
+    fn try_from(Given { url, allow, ca }: Given) -> Result<Self, String> {
+        let encryption = match (url.kind, &ca) {
+            (Kind::Https, ca) => Some(Encryption::with(&url.host, ca.as_deref())?),
+            (_, Some(_)) => return Err("ca is for proxies at https://HOST:PORT".into()),
+            (_, None) => None,
+        };
+        Ok(Self { url, allow, encryption })
+    }
 }
 
 /// Where a proxy is and how it is spoken with.
@@ -108,7 +135,7 @@ impl Proxy {
 
     /// A connection through the proxy, which resolves the name.
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {
-        match tokio::time::timeout(CONNECT, self.url.connect(host, port)).await {
+        match tokio::time::timeout(CONNECT, self.url.connect(host, port, self.encryption.as_ref())).await {
             Ok(connected) => connected,
             Err(_) => {
                 Err(io::Error::other(format!("the proxy did not connect within {} s", CONNECT.as_secs())))
@@ -118,16 +145,18 @@ impl Proxy {
 }
 
 impl Upstream {
-    async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {
+    async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        encryption: Option<&Encryption>,
+    ) -> io::Result<Box<dyn Stream>> {
         let gone = |error: io::Error| io::Error::other(format!("the proxy cannot be reached: {error}"));
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(gone)?;
         let _ = stream.set_nodelay(true);
-        let mut stream: Box<dyn Stream> = match self.kind {
-            Kind::Https => {
-                let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
-                Box::new(encryption()?.connect(name, stream).await.map_err(gone)?)
-            }
-            Kind::Http | Kind::Socks5 => Box::new(stream),
+        let mut stream: Box<dyn Stream> = match encryption {
+            Some(encryption) => Box::new(encryption.begin(stream).await.map_err(gone)?),
+            None => Box::new(stream),
         };
         match self.kind {
             Kind::Socks5 => self.socks(&mut stream, host, port).await?,
@@ -209,27 +238,23 @@ impl Upstream {
     }
 }
 
-/// Trusts whom this machine trusts.
-fn encryption() -> io::Result<TlsConnector> {
-    let mut roots = rustls::RootCertStore::empty();
-    let (found, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if found == 0 {
-        return Err(io::Error::other("this machine trusts no certificates"));
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use serde_json::{Value as Json, json};
     use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
 
     use super::*;
 
     fn proxy(text: &str) -> Proxy {
-        Proxy { url: Upstream::parse(text).unwrap(), allow: Vec::new() }
+        read(json!({"url": text, "allow": []})).unwrap()
+    }
+
+    fn read(text: Json) -> Result<Proxy, String> {
+        serde_json::from_value(text).map_err(|error| error.to_string())
     }
 
     /// A proxy that answers these words, each after something was said, and gives what it heard.
@@ -284,6 +309,70 @@ mod tests {
             let (port, _heard) = scripted(answers).await;
             let connected = proxy(&format!("{scheme}://127.0.0.1:{port}")).connect("a.example", 80).await;
             let error = connected.err().unwrap().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    /// An authority, and who has a certificate of it for `localhost`.
+    fn authority() -> (String, TlsAcceptor) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut about = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+        about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = about.self_signed(&key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(about, key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let chain = vec![own.signed_by(&key, &issuer).unwrap().into()];
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config =
+            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap();
+        (certificate, TlsAcceptor::from(Arc::new(config)))
+    }
+
+    #[tokio::test]
+    async fn a_proxy_within_tls_is_the_one_that_its_authority_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, acceptor) = authority();
+        let (own, other) = (dir.path().join("own.pem"), dir.path().join("other.pem"));
+        std::fs::write(&own, certificate).unwrap();
+        std::fs::write(&other, authority().0).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut piece = vec![0; 4096];
+                let length = stream.read(&mut piece).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n220 hello").await.unwrap();
+                stream.flush().await.unwrap();
+                return String::from_utf8(piece[..length].to_vec()).unwrap();
+            }
+        });
+        let at = |host: &str, ca: &Path| {
+            let url = format!("https://ada:secret@{host}:{port}");
+            read(json!({"url": url, "allow": ["*:443"], "ca": ca})).unwrap()
+        };
+        for (host, ca) in [("localhost", &other), ("127.0.0.1", &own)] {
+            let error = at(host, ca).connect("a.example", 443).await.err().unwrap().to_string();
+            assert!(error.contains("the proxy cannot be reached: invalid peer certificate"), "{error}");
+        }
+        let mut stream = at("localhost", &own).connect("a.example", 443).await.unwrap();
+        let mut greeting = [0; 9];
+        stream.read_exact(&mut greeting).await.unwrap();
+        assert_eq!(&greeting, b"220 hello");
+        assert!(heard.await.unwrap().starts_with("CONNECT a.example:443 HTTP/1.1\r\n"));
+        // What cannot be is said when the configuration is read.
+        std::fs::write(&other, "no certificate").unwrap();
+        for (ca, url, expected) in [
+            (dir.path().join("none.pem"), "https://localhost:1", "none.pem"),
+            (other, "https://localhost:1", "there is no certificate in it"),
+            (own.clone(), "http://localhost:1", "ca is for proxies at https://HOST:PORT"),
+            (own, "https://a_%20b:1", "HOST:PORT"),
+        ] {
+            let error = read(json!({"url": url, "allow": [], "ca": ca})).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::allow::Allowed;
 use super::{GATEWAY, GUEST, Route};
 
+/// Of the usual network.
+const PREFIX: u8 = 24;
+
 /// The longest settings that are read: two small PEM texts, what a proxy may be used for, and a few words.
 pub const MAX_BYTES: usize = 64 << 10;
 
@@ -26,17 +29,41 @@ pub struct Settings {
     pub log_bytes: u64,
 }
 
-/// Who is where in the guest's network, of 24 bits.
+/// Who is where in the guest's network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     pub guest: Ipv4Addr,
     /// Also the name server and, for guests that send results, where they send them.
     pub gateway: Ipv4Addr,
+    /// How many bits the addresses of the network have in common.
+    pub prefix: u8,
 }
 
 impl Default for Addresses {
     fn default() -> Self {
-        Self { guest: GUEST, gateway: GATEWAY }
+        Self { guest: GUEST, gateway: GATEWAY, prefix: PREFIX }
+    }
+}
+
+impl Addresses {
+    pub fn mask(&self) -> Ipv4Addr {
+        u32::MAX.checked_shl(32_u32.saturating_sub(self.prefix.into())).unwrap_or(0).into()
+    }
+
+    /// Whether both are hosts of one network, and not the same.
+    pub fn fit(&self) -> bool {
+        let all = !self.mask().to_bits();
+        let is_host = |address: Ipv4Addr| ![0, all].contains(&(address.to_bits() & all));
+        (1..=30).contains(&self.prefix)
+            && self.guest != self.gateway
+            && is_host(self.guest)
+            && is_host(self.gateway)
+            && self.guest & self.mask() == self.gateway & self.mask()
+    }
+
+    /// The address that all hosts of the network listen to.
+    pub fn broadcast(&self) -> Ipv4Addr {
+        self.gateway | !self.mask()
     }
 }
 

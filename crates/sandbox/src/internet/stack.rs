@@ -16,6 +16,7 @@ use super::datagram::{self, FIRST_CALL, Found, MAC};
 use super::device::Card;
 use super::event::{Counts, Event, Flow};
 use super::pipe::{Pipe, Way};
+use super::settings::Addresses;
 use super::switchboard::Ask;
 use super::world::World;
 
@@ -82,13 +83,13 @@ impl Talk {
 
 impl Stack {
     pub fn new(world: World, seed: u64, now: Instant) -> Self {
-        let gateway = world.settings.addresses.gateway;
+        let Addresses { gateway, prefix, .. } = world.settings.addresses;
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(MAC)));
         config.random_seed = seed;
         let mut card = Card::default();
         let mut interface = Interface::new(config, &mut card, Moment::ZERO);
         interface.update_ip_addrs(|all| {
-            let _ = all.push(IpCidr::new(IpAddress::Ipv4(gateway), 24));
+            let _ = all.push(IpCidr::new(IpAddress::Ipv4(gateway), prefix));
         });
         // Every address is ours, if the way to it leads to us.
         interface.set_any_ip(true);

@@ -56,7 +56,9 @@ fn regions(mut file: impl io::Read) -> io::Result<Vec<Json>> {
     let mut table = Vec::new();
     file.take((count * PROGRAM_HEADER) as u64).read_to_end(&mut table)?;
     let region = |bytes: &[u8]| {
-        let (address, size) = (long(bytes, 16), long(bytes, 32));
+        let (address, size) = (long(bytes, 16), long(bytes, 40));
+        // What is the same in a file of the system is not in the dump.
+        let offset = (long(bytes, 32) > 0).then(|| long(bytes, 8));
         let protection: String = [(4, 'r'), (2, 'w'), (1, 'x')]
             .iter()
             .filter(|(bit, _)| bytes[4] & bit != 0)
@@ -66,7 +68,7 @@ fn regions(mut file: impl io::Read) -> io::Result<Vec<Json>> {
             "addr": format!("0x{address:016x}"),
             "end": format!("0x{:016x}", address.saturating_add(size)),
             "size": size,
-            "offset": long(bytes, 8),
+            "offset": offset,
             "protect": protection,
         })
     };
@@ -87,12 +89,14 @@ mod tests {
         core[HEADER + 9] = 0x10;
         core[HEADER + 17] = 0x20;
         core[HEADER + 33] = 0x30;
+        core[HEADER + 41] = 0x30;
         let found = regions(&core[..]).unwrap();
         assert_eq!(found.len(), 2, "a third was promised and is not there");
         assert_eq!(
             found[0],
             json!({"addr": "0x0000000000002000", "end": "0x0000000000005000", "size": 0x3000, "offset": 0x1000, "protect": "rx"})
         );
+        assert_eq!(found[1]["offset"], Json::Null);
         assert!(regions(&b"nonsense"[..]).unwrap().is_empty());
         assert!(regions(&core[..HEADER - 1]).unwrap().is_empty());
         assert_eq!((numbers("44-1.dmp"), numbers("x.dmp"), numbers("4-.dmp")), (Some((44, 1)), None, None));

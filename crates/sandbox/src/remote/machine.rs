@@ -43,9 +43,12 @@ pub struct Machine {
     pub label: Option<String>,
     pub kind: Kind,
     pub platform: Platform,
-    /// Where the guest is. Those of the kind `qemu` get it by DHCP.
+    /// Where the guest is. Those of the kind `qemu` get it by DHCP, unless they have one of their own.
     #[serde(default)]
     pub ip: Option<IpAddr>,
+    /// For the kind `qemu`: how many bits the addresses of its network have in common.
+    #[serde(default)]
+    pub prefix: Option<u8>,
     #[serde(default = "agent_port")]
     pub agent_port: u16,
     #[serde(default)]
@@ -207,8 +210,10 @@ impl Machine {
         }
         match self.kind {
             Kind::Qemu => self.check_own().or_else(|text| fail(&text)),
-            Kind::Remote | Kind::Physical if self.image.is_some() || self.hardware.is_some() => {
-                fail("image and hardware are for the kind qemu")
+            Kind::Remote | Kind::Physical
+                if self.image.is_some() || self.hardware.is_some() || self.prefix.is_some() =>
+            {
+                fail("image, hardware and prefix are for the kind qemu")
             }
             Kind::Remote | Kind::Physical => Ok(()),
         }
@@ -229,12 +234,13 @@ impl Machine {
         if self.boot_timeout == 0 {
             return Err("boot_timeout is in seconds, at least 1".into());
         }
-        let Addresses { guest, gateway } = self.addresses();
+        let addresses = self.addresses();
         let is_v4 = [self.ip, self.resultserver_ip].iter().flatten().all(IpAddr::is_ipv4);
-        if !is_v4 || guest == gateway || guest.octets()[..3] != gateway.octets()[..3] {
+        if !is_v4 || !addresses.fit() {
+            let Addresses { guest, gateway, prefix } = addresses;
             return Err(format!(
                 "ip {guest} and resultserver_ip {gateway}, which is this host as the guest sees it, are two addresses of \
-                 version 4 that begin with the same three numbers; give both or neither"
+                 version 4 in one network, whose first {prefix} bits (prefix) they have in common; give both or neither"
             ));
         }
         self.hardware.as_ref().map_or(Ok(()), Hardware::check)
@@ -247,7 +253,11 @@ impl Machine {
             _ => usual,
         };
         let usual = Addresses::default();
-        Addresses { guest: v4(self.ip, usual.guest), gateway: v4(self.resultserver_ip, usual.gateway) }
+        Addresses {
+            guest: v4(self.ip, usual.guest),
+            gateway: v4(self.resultserver_ip, usual.gateway),
+            prefix: self.prefix.unwrap_or(usual.prefix),
+        }
     }
 
     /// As the machinery takes it, for the kind `qemu`.
@@ -376,6 +386,9 @@ mod tests {
             json!({"ip": "192.168.56.101", "resultserver_ip": "192.168.56.1", "resultserver_port": 2043});
         let fixed = qemu(fixed).unwrap();
         assert_eq!(fixed.results_for(&fixed.machines[0]), "192.168.56.1:2043".parse().unwrap());
+        let wide = json!({"ip": "172.16.9.9", "resultserver_ip": "172.16.0.1", "prefix": 16});
+        let wide = qemu(wide).unwrap().machines[0].addresses();
+        assert_eq!((wide.mask(), wide.broadcast()), ([255, 255, 0, 0].into(), [172, 16, 255, 255].into()));
         for (wrong, expected) in [
             (json!({"image": null}), "image is missing"),
             (json!({"image": "w10.qcow2"}), "from / on"),
@@ -383,6 +396,9 @@ mod tests {
             (json!({"ip": "192.168.56.101"}), "give both or neither"),
             (json!({"ip": "10.0.2.2"}), "two addresses"),
             (json!({"ip": "fd00::1", "resultserver_ip": "fd00::2"}), "version 4"),
+            (json!({"ip": "172.16.9.9", "resultserver_ip": "172.16.0.1"}), "first 24 bits"),
+            (json!({"ip": "172.16.255.255", "resultserver_ip": "172.16.0.1", "prefix": 16}), "two addresses"),
+            (json!({"ip": "172.16.0.2", "resultserver_ip": "172.16.0.1", "prefix": 33}), "first 33 bits"),
             (json!({"reset_command": ["x"]}), "thrown away"),
             (
                 json!({"hardware": {"machine": "q35", "disk": "ide"}}),

@@ -10,6 +10,8 @@ use sandbox::machine::{Qemu, Settings};
 use sandbox::protocol::{Counts, Exit, Owner, ProcessEvent, Run, Syscall};
 
 pub const GUEST: &str = "test";
+/// Of the usual guests, in MiB.
+const MEMORY: u32 = 256;
 
 /// Where guests of tests lie, or why there are none on this machine.
 pub fn data_dir() -> Option<&'static Path> {
@@ -34,23 +36,30 @@ pub fn data_dir() -> Option<&'static Path> {
 
 fn prepare() -> PathBuf {
     let dir = target().join("sandbox-tests");
-    ready(&dir, GUEST, &[]);
+    ready(&dir, GUEST, &[], MEMORY);
     dir
 }
 
 /// Another guest, with more packages. None when this machine has none of ours.
 #[allow(dead_code)] // not every file has one
 pub fn guest(name: &str, packages: &[&str]) -> Option<()> {
-    ready(data_dir()?, name, packages);
+    guest_with(name, packages, MEMORY)
+}
+
+/// The same, with as much memory as the packages take.
+#[allow(dead_code)] // not every file has one
+pub fn guest_with(name: &str, packages: &[&str], memory_mib: u32) -> Option<()> {
+    ready(data_dir()?, name, packages, memory_mib);
     Some(())
 }
 
 /// Sees to it that a guest is there and has today's agent.
-fn ready(dir: &Path, name: &str, packages: &[&str]) {
+fn ready(dir: &Path, name: &str, packages: &[&str], memory_mib: u32) {
     let guests = Guests::open(dir).unwrap();
     let agent = agent();
     let wanted = Plan {
         packages: packages.iter().map(|package| (*package).to_owned()).collect(),
+        memory_mib,
         ..Plan::new(name, agent.clone())
     };
     match guests.get(name) {
@@ -133,7 +142,11 @@ pub async fn collect(events: &mut Events) -> sandbox::Result<Outcome> {
     let mut outcome = Outcome::default();
     while let Some(event) = events.next().await? {
         match event {
-            Event::Started { .. } | Event::FileEnd { .. } => {}
+            Event::Started { .. }
+            | Event::FileEnd { .. }
+            | Event::Memory { .. }
+            | Event::MemoryData(_)
+            | Event::MemoryEnd { .. } => {}
             Event::Output { bytes, .. } => outcome.output.push_str(&bytes.to_text()),
             Event::Syscalls(calls) => outcome.syscalls.extend(calls),
             Event::Process(event) => outcome.processes.push(event),

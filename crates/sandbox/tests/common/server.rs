@@ -17,6 +17,7 @@ use crate::common::{GUEST, internet_program, qemu};
 pub struct Server {
     pub http: reqwest::Client,
     pub root: String,
+    pub sandbox: Arc<Sandbox>,
     stop: CancellationToken,
     pub dir: tempfile::TempDir,
 }
@@ -53,8 +54,12 @@ impl Server {
             Detonator::with_internet(qemu, internet_program()) as Arc<dyn scheduler::Analyst>,
             stop.clone(),
         ));
-        tokio::spawn(sandbox::serve(sandbox, listener.incoming(None), stop.clone().cancelled_owned()));
-        Some(Self { http: reqwest::Client::new(), root, stop, dir })
+        tokio::spawn(sandbox::serve(
+            sandbox.clone(),
+            listener.incoming(None),
+            stop.clone().cancelled_owned(),
+        ));
+        Some(Self { http: reqwest::Client::new(), root, sandbox, stop, dir })
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {

@@ -9,7 +9,7 @@
 mod copy;
 mod ptrace;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::collections::HashMap;
 use std::io;
@@ -26,6 +26,7 @@ use libc::pid_t;
 
 use crate::clock;
 use crate::file::read_small;
+use crate::run::ends::Keeper;
 use copy::Memory;
 use ptrace::{Beginning, Event};
 
@@ -47,14 +48,21 @@ pub struct Tracer {
 }
 
 /// Starts a process that waits for being traced (see [`await_tracer`]), and traces it.
-pub fn start(mut command: Command, calls: SyncSender<Syscall>) -> io::Result<(Child, Tracer)> {
-    follow(move || begin(&mut command), calls)
+/// The keeper is told of ends.
+pub fn start(
+    mut command: Command,
+    calls: SyncSender<Syscall>,
+    keeper: Option<Keeper>,
+) -> io::Result<(Child, Tracer)> {
+    let stops_at_ends = keeper.is_some();
+    follow(move || begin(&mut command, stops_at_ends), calls, keeper)
 }
 
 /// Whoever starts a process has to wait for it, and only the thread that traces may do so: so it does both.
 fn follow<C: Send + 'static>(
     begin: impl FnOnce() -> io::Result<(C, pid_t)> + Send + 'static,
     calls: SyncSender<Syscall>,
+    keeper: Option<Keeper>,
 ) -> io::Result<(C, Tracer)> {
     let lost = Arc::new(AtomicU64::new(0));
     let (tell, told) = sync_channel(1);
@@ -73,17 +81,17 @@ fn follow<C: Send + 'static>(
             }
         };
         let threads = HashMap::new();
-        Tracing { first: pid, tell_first, calls, lost: counter, has_begun: false, threads }.run();
+        Tracing { first: pid, tell_first, calls, lost: counter, has_begun: false, threads, keeper }.run();
         drop(end);
     })?;
     let child = told.recv().map_err(io::Error::other)??;
     Ok((child, Tracer { first, ended, lost }))
 }
 
-fn begin(command: &mut Command) -> io::Result<(Child, pid_t)> {
+fn begin(command: &mut Command, stops_at_ends: bool) -> io::Result<(Child, pid_t)> {
     let mut child = command.spawn()?;
     let pid = pid_t::try_from(child.id()).map_err(io::Error::other)?;
-    match ptrace::seize(pid) {
+    match ptrace::seize(pid, stops_at_ends) {
         Ok(()) => Ok((child, pid)),
         Err(error) => {
             let _ = child.kill();
@@ -128,6 +136,7 @@ struct Tracing {
     has_begun: bool,
     /// Those that made a call that is recorded.
     threads: HashMap<pid_t, Thread>,
+    keeper: Option<Keeper>,
 }
 
 struct Thread {
@@ -160,6 +169,7 @@ impl Tracing {
             match event {
                 Event::Ended(status) => {
                     self.threads.remove(&thread);
+                    self.keep(|keeper| keeper.forget(thread as u32));
                     if thread == self.first {
                         let _ = self.tell_first.try_send(ExitStatus::from_raw(status));
                     }
@@ -175,6 +185,10 @@ impl Tracing {
                         self.threads.insert(thread, known);
                     }
                     self.go_on(thread, 0);
+                }
+                Event::Ending => {
+                    self.keep(|keeper| keeper.thread_ends(thread as u32));
+                    ptrace::go_on(thread, false, 0);
                 }
                 Event::Group => ptrace::stay(thread),
                 Event::Signal(signal) => self.go_on(thread, signal),
@@ -197,6 +211,9 @@ impl Tracing {
         self.has_begun |= name.starts_with("execve");
         if !self.has_begun {
             return ptrace::go_on(thread, false, 0);
+        }
+        if name.starts_with("execve") {
+            self.keep(|keeper| keeper.program_ends(thread as u32));
         }
         match fate(thread, name, &mut call) {
             Fate::Answered(result) => {
@@ -250,6 +267,12 @@ impl Tracing {
             copy::after(&Of(thread), row, Abi::of(call.is_32_bit), &call.arguments, &mut call.memory);
         }
         self.tell(call);
+    }
+
+    fn keep(&mut self, keep: impl FnOnce(&mut Keeper)) {
+        if let Some(keeper) = &mut self.keeper {
+            keep(keeper);
+        }
     }
 
     fn tell(&self, call: Syscall) {

@@ -27,6 +27,8 @@ pub enum Event {
     Group,
     /// It is about to get a signal.
     Signal(c_int),
+    /// It is about to end; its memory is still there.
+    Ending,
     /// Anything that needs nothing but going on.
     Passing,
 }
@@ -39,8 +41,10 @@ pub struct Beginning {
 }
 
 /// Traces a process and all that it will fork. They die with the calling thread, and only that one may use what follows.
-pub fn seize(pid: pid_t) -> io::Result<()> {
-    let options = libc::PTRACE_O_EXITKILL
+pub fn seize(pid: pid_t, stops_at_its_end: bool) -> io::Result<()> {
+    let ends = if stops_at_its_end { libc::PTRACE_O_TRACEEXIT } else { 0 };
+    let options = ends
+        | libc::PTRACE_O_EXITKILL
         | libc::PTRACE_O_TRACESYSGOOD
         | libc::PTRACE_O_TRACECLONE
         | libc::PTRACE_O_TRACEFORK
@@ -75,6 +79,7 @@ fn event(thread: pid_t, status: c_int) -> Event {
     match (status >> 16, libc::WSTOPSIG(status)) {
         (libc::PTRACE_EVENT_SECCOMP, _) => Event::Call,
         (libc::PTRACE_EVENT_EXEC, _) => Event::Program { before: message(thread).unwrap_or(thread) },
+        (libc::PTRACE_EVENT_EXIT, _) => Event::Ending,
         (libc::PTRACE_EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => {
             Event::Group
         }

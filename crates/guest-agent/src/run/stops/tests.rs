@@ -83,12 +83,23 @@ fn traced(what: &'static str) -> Traced {
     let (calls, queue) = sync_channel(10_000);
     let begin = move || {
         let pid = fork(what);
-        ptrace::seize(pid).map(|()| ((), pid))
+        ptrace::seize(pid, false).map(|()| ((), pid))
     };
-    let ((), tracer) = follow(begin, calls).unwrap();
+    let ((), tracer) = follow(begin, calls, None).unwrap();
     let status = tracer.first.recv_timeout(Duration::from_secs(60)).expect("it ends");
     let lost = tracer.finish();
     Traced { calls: queue.into_iter().collect(), status, lost }
+}
+
+/// A shell that is traced, with somebody who is told of ends.
+pub fn traced_with(line: &'static str, calls: SyncSender<Syscall>, keeper: Keeper) {
+    let begin = move || {
+        let pid = fork(line);
+        ptrace::seize(pid, true).map(|()| ((), pid))
+    };
+    let ((), tracer) = follow(begin, calls, Some(keeper)).unwrap();
+    tracer.first.recv_timeout(Duration::from_secs(60)).expect("it ends");
+    assert_eq!(tracer.finish(), 0);
 }
 
 impl Traced {
@@ -162,7 +173,7 @@ fn signals_arrive_and_processes_stand_still_and_go_on() {
 fn who_loses_the_tracer_dies() {
     let pid = std::thread::spawn(|| {
         let pid = fork("while :; do :; done");
-        ptrace::seize(pid).unwrap();
+        ptrace::seize(pid, false).unwrap();
         pid
     })
     .join()

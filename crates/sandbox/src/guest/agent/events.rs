@@ -28,6 +28,14 @@ pub enum Event {
     FileEnd {
         cut: bool,
     },
+    /// The memory of a process that ends, or becomes another program, in the same way.
+    Memory {
+        pid: u32,
+    },
+    MemoryData(Bytes),
+    MemoryEnd {
+        cut: bool,
+    },
     /// The last event: all is over, and what was left out.
     Finished(Counts),
 }
@@ -56,6 +64,9 @@ impl Events {
             Reply::File(facts) => Event::File(facts),
             Reply::Data(bytes) => Event::FileData(bytes),
             Reply::FileEnd { cut } => Event::FileEnd { cut },
+            Reply::Memory { pid } => Event::Memory { pid },
+            Reply::MemoryData(bytes) => Event::MemoryData(bytes),
+            Reply::MemoryEnd { cut } => Event::MemoryEnd { cut },
             Reply::Process(event) => Event::Process(event),
             Reply::Syscalls(calls) => Event::Syscalls(calls),
             Reply::Finished(counts) => {

@@ -9,7 +9,6 @@ use crate::internet::world::World;
 pub const PORT: u16 = 67;
 pub const CLIENT: u16 = 68;
 
-const MASK: Ipv4Address = Ipv4Address::new(255, 255, 255, 0);
 const LEASE: u32 = 86_400;
 /// Of a message, options included; shorter ones were dropped by old clients (RFC 1542, section 2.1).
 const SHORTEST: usize = 300;
@@ -20,7 +19,8 @@ const MAX_HOST_NAME: usize = 63;
 pub fn answer(message: &[u8], world: &mut World) -> Option<Vec<u8>> {
     let packet = DhcpPacket::new_checked(message).ok()?;
     let asked = DhcpRepr::parse(&packet).ok()?;
-    let Addresses { guest, gateway } = world.settings.addresses;
+    let addresses = world.settings.addresses;
+    let Addresses { guest, gateway, .. } = addresses;
     let message_type = match asked.message_type {
         DhcpMessageType::Discover => DhcpMessageType::Offer,
         DhcpMessageType::Request => verdict(&asked, &world.settings.addresses)?,
@@ -36,7 +36,7 @@ pub fn answer(message: &[u8], world: &mut World) -> Option<Vec<u8>> {
         server_ip: gateway,
         server_identifier: Some(gateway),
         router: Some(gateway),
-        subnet_mask: Some(MASK),
+        subnet_mask: Some(addresses.mask()),
         dns_servers: Some([gateway].into_iter().collect()),
         lease_duration: is_lease.then_some(LEASE),
         requested_ip: None,

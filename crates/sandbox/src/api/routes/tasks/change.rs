@@ -75,23 +75,38 @@ async fn rereport(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Rep
     Ok(Reply(json!({"success": again})))
 }
 
-/// Where it makes sense: for a file that ran in a guest of ours, once.
+/// Where it makes sense: for a file that ran in a guest of ours, once. Clients know the beginning of the message for everything else.
 async fn reboot(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Reply<Json>> {
     const FAILED: &str = "Error creating reboot task";
+    let refused = |why: &str| Error::not_found(format!("{FAILED}: {why}"));
     let task = sandbox.db.read(move |tx| task::view(tx, id)).await?;
-    let machine = task.as_ref().and_then(|task| sandbox.pool.view(&task.guest.as_ref()?.name));
-    let has_started = |task: &Task| {
-        let is_over = task.status.is_final() || task.status == Status::Completed;
-        is_over && task.category != Category::Url && task.package.as_deref() != Some(package::reboot::NAME)
-    };
-    let is_ours = machine.is_some_and(|machine| machine.kind == Kind::Guest);
-    if !is_ours || !task.as_ref().is_some_and(has_started) || sandbox.analyses.find(id)?.is_none() {
-        return Err(Error::not_found(FAILED));
+    let task = task.ok_or_else(|| Error::not_found(FAILED))?;
+    let machine = task.guest.as_ref().and_then(|guest| sandbox.pool.view(&guest.name));
+    match why_not(&task, machine.map(|machine| machine.kind)) {
+        Some(why) => return Err(refused(why)),
+        None if sandbox.analyses.find(id)?.is_none() => return Err(refused("its results are gone")),
+        None => {}
     }
     let made = sandbox.db.write(move |tx| task::reboot(tx, id)).await.map_err(said(FAILED))?;
     let made = made.ok_or_else(|| Error::not_found(FAILED))?;
     sandbox.submitted.notify_one();
     Ok(Reply(json!({"task_id": id, "reboot_id": made})))
+}
+
+/// Why the next start of a task's machine cannot be played.
+fn why_not(task: &Task, machine: Option<Kind>) -> Option<&'static str> {
+    let is_over = task.status.is_final() || task.status == Status::Completed;
+    match machine {
+        _ if !is_over => Some("the task is not over: there is nothing yet that a restart would find"),
+        _ if task.category == Category::Url => Some("the task is about a URL: nothing was installed"),
+        _ if task.package.as_deref() == Some(package::reboot::NAME) => Some("the task is a reboot itself"),
+        Some(Kind::Guest) => None,
+        Some(_) => Some(
+            "the task ran in a machine with Cuckoo's agent, whose analyzer tells of files and calls but not of what starts with the system \
+             (services, registry), which the next machine would have to be given",
+        ),
+        None => Some("the task ran in no machine that is there now"),
+    }
 }
 
 /// A failure of the database in the words that clients know.
