@@ -2,8 +2,6 @@
 
 #[allow(dead_code)] // Of the tests of guests.
 mod common;
-#[allow(dead_code)] // Of the tests of packages.
-#[path = "common/server.rs"]
 mod server;
 
 use serde_json::{Value as Json, json};

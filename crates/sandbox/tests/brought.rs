@@ -87,11 +87,11 @@ async fn run(server: &Server, machine: &str, fields: &[(&'static str, &str)]) ->
         (&shown["status"], &shown["errors"]),
         (&json!("reported"), &json!([])),
         "{}\n{}",
-        server.text(task, "cuckoo.log"),
-        server.text(task, "analysis.log")
+        server.file(task, "cuckoo.log"),
+        server.file(task, "analysis.log")
     );
     let report = server.json(&format!("tasks/report/{task}")).await;
-    (task, report, server.text(task, "analysis.log"))
+    (task, report, server.file(task, "analysis.log"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn an_image_boots_on_the_hardware_that_it_was_made_for_and_is_not_written_
     let dropped = &report["dropped"][0];
     assert_eq!((&dropped["filepath"], &dropped["size"]), (&json!("/tmp/dropped"), &json!(5)));
     assert!(!report["screenshots"].as_array().unwrap().is_empty());
-    assert!(server.file(task, "memory.dmp").starts_with(b"\x7fELF"));
+    assert!(server.bytes(task, "memory.dmp").starts_with(b"\x7fELF"));
     // What the sample did is in the capture; what the agent and the analyzer did is not.
     let network = &report["network"];
     assert!(network["domains"].to_string().contains("c2.example"), "{network:#}");
@@ -183,7 +183,7 @@ async fn a_saved_state_is_gone_on_from_until_the_machine_changes() {
     // Twice: the first run left nothing in the second.
     for _ in 0..2 {
         let (task, report, log) = run(&server, "saved", &[("options", "route=drop")]).await;
-        assert!(server.text(task, "cuckoo.log").contains("goes on from its saved state"));
+        assert!(server.file(task, "cuckoo.log").contains("goes on from its saved state"));
         assert!(log.contains("sample: on /dev/vda1 8139"), "{log}");
         assert!(!log.contains("c2.example is up") && log.contains("Could not resolve host"), "{log}");
         assert_eq!(report["dropped"].as_array().unwrap().len(), 1);

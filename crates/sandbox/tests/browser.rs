@@ -3,8 +3,6 @@
 
 #[allow(dead_code)] // Of the tests of guests.
 mod common;
-#[allow(dead_code)] // Of the tests of packages.
-#[path = "common/server.rs"]
 mod server;
 
 use std::time::Instant;

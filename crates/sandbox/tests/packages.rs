@@ -5,8 +5,6 @@
 
 #[allow(dead_code)] // Of the tests of guests.
 mod common;
-#[allow(dead_code)] // Of the tests of analyses.
-#[path = "common/server.rs"]
 mod server;
 
 use std::io::Write as _;

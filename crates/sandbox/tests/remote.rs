@@ -1,5 +1,7 @@
 //! Whole analyses in machines that speak Cuckoo's own protocol, over real sockets: from a submission to the report.
 
+#[allow(dead_code)] // of machines that Harrier runs
+mod common;
 mod peer;
 mod server;
 
@@ -159,7 +161,7 @@ async fn an_analyzer_runs_and_all_that_it_sends_is_reported() {
         (&shown["status"], &shown["errors"]),
         (&json!("reported"), &json!([])),
         "{}",
-        server.text(task, "cuckoo.log")
+        server.file(task, "cuckoo.log")
     );
     assert_eq!(
         (&shown["guest"]["manager"], &shown["guest"]["status"]),
@@ -255,11 +257,11 @@ async fn what_goes_wrong_is_an_error_and_a_report() {
     .await;
     let (task, errors, _) = run(&server, "failing", &[]).await;
     assert!(errors.contains("the analyzer failed: Traceback:  no module named yara"), "{errors}");
-    assert!(server.text(task, "cuckoo.log").contains("nobody resets this machine"));
+    assert!(server.file(task, "cuckoo.log").contains("nobody resets this machine"));
     let (task, errors, report) = run(&server, "endless", &[("timeout", "1")]).await;
     assert_eq!(errors, "[]", "its time was over, which is no error");
     assert_eq!(
-        (server.text(task, "files/kept"), server.text(task, "files/half")),
+        (server.file(task, "files/kept"), server.file(task, "files/half")),
         ("kept".into(), "half".into())
     );
     let dropped = report["dropped"].as_array().unwrap();
@@ -352,7 +354,7 @@ async fn a_hostile_guest_stays_in_its_own_task() {
     let good = run(&server, "good", &[]);
     let ((evil, errors, report), (good, none, clean)) = futures_util::future::join(evil, good).await;
     assert_eq!((errors.as_str(), none.as_str()), ("[]", "[]"));
-    let log = server.text(evil, "cuckoo.log");
+    let log = server.file(evil, "cuckoo.log");
     for named in [
         "analysis.log was refused: it is there already",
         "etc/passwd",
@@ -361,12 +363,12 @@ async fn a_hostile_guest_stays_in_its_own_task() {
     ] {
         assert!(log.contains(named), "{named} in {log}");
     }
-    assert_eq!(server.file(evil, "analysis.log").len(), 1 << 20);
-    assert_eq!(server.file(evil, "files/large").len(), 1 << 20);
+    assert_eq!(server.bytes(evil, "analysis.log").len(), 1 << 20);
+    assert_eq!(server.bytes(evil, "files/large").len(), 1 << 20);
     let names: Vec<_> =
         report["dropped"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["XX.exeXX", "large"]);
     assert_eq!(clean["dropped"].as_array().unwrap().len(), 1);
-    assert!(server.text(good, "task.json").contains("setup.exe"));
+    assert!(server.file(good, "task.json").contains("setup.exe"));
     assert!(report["behavior"]["processes"] == json!([]));
 }

@@ -1,22 +1,28 @@
-//! A sandbox with machines of a configuration, over its API.
+//! A sandbox with its REST API in this process, and what tests ask it.
+#![allow(dead_code)] // not every file needs all of it
+
+mod configured;
+mod guests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use sandbox::pool::Pool;
-use sandbox::remote::{Configuration, Host, Remote};
-use sandbox::result_server::{Limits as Amounts, ResultServer};
-use sandbox::scheduler::{Kinds, Nobody};
 use sandbox::{Sandbox, Settings, processor, scheduler};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::db::{Db, Location};
 
+/// Of a task that waits for another one, on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+const LOOK: Duration = Duration::from_millis(50);
+
 pub struct Server {
     pub http: reqwest::Client,
     pub root: String,
+    pub sandbox: Arc<Sandbox>,
     stop: CancellationToken,
     pub dir: tempfile::TempDir,
 }
@@ -31,74 +37,88 @@ pub async fn listener() -> Listener {
     Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap()
 }
 
-#[allow(dead_code)] // not every file needs all of it
 impl Server {
-    /// A sandbox as this section of a configuration says, with its files in a folder; results are taken by `results`.
-    pub async fn run(
+    /// A sandbox with these machines, whose tasks `analyst` runs. Its files are in a folder.
+    async fn open(
         dir: tempfile::TempDir,
-        section: Json,
-        results: Listener,
-        host: Result<Host, String>,
-        critical: u32,
+        settings: Settings,
+        pool: Arc<Pool>,
+        analyst: Arc<dyn scheduler::Analyst>,
+        stop: CancellationToken,
     ) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let configuration = Configuration::read(section).unwrap();
-        let listed = configuration.machines.iter().map(|one| one.listed(configuration.results_for(one)));
-        let pool = Pool::new(listed.collect());
         let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
-        let proxies = configuration.proxies.clone();
-        let settings = Settings {
-            free_space: 0,
-            critical_timeout: critical,
-            proxies,
-            ..Settings::in_dir(dir.path().to_owned())
-        };
         let sandbox = Sandbox::open(db, settings, pool).unwrap();
-        let (api, stop) = (listener().await, CancellationToken::new());
+        let api = listener().await;
         let root = format!("http://{}", api.local_addr().unwrap());
-        let amounts =
-            Amounts { file: 1 << 20, log: 1 << 20, grace: Duration::from_millis(300), ..Amounts::default() };
-        let taken = ResultServer::new(amounts);
-        tokio::spawn(taken.clone().serve(results.incoming(None), stop.clone().cancelled_owned()));
-        let kinds = Kinds { guests: Arc::new(Nobody), remote: Remote::new(configuration, taken, host) };
         tokio::spawn(processor::run(sandbox.clone(), stop.clone()));
-        tokio::spawn(scheduler::run(sandbox.clone(), Arc::new(kinds), stop.clone()));
-        tokio::spawn(sandbox::serve(sandbox, api.incoming(None), stop.clone().cancelled_owned()));
-        Self { http: reqwest::Client::new(), root, stop, dir }
+        tokio::spawn(scheduler::run(sandbox.clone(), analyst, stop.clone()));
+        tokio::spawn(sandbox::serve(sandbox.clone(), api.incoming(None), stop.clone().cancelled_owned()));
+        Self { http: reqwest::Client::new(), root, sandbox, stop, dir }
+    }
+
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        self.http.get(format!("{}/{path}", self.root)).send().await.unwrap()
     }
 
     pub async fn json(&self, path: &str) -> Json {
-        let response = self.http.get(format!("{}/{path}", self.root)).send().await.unwrap();
+        let response = self.get(path).await;
+        assert_eq!(response.headers()["content-type"], "application/json", "{path}");
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
     }
 
-    pub async fn submit(&self, name: &str, content: &[u8], fields: &[(&'static str, &str)]) -> u64 {
-        let part = Part::bytes(content.to_vec()).file_name(name.to_owned());
-        let form = Form::new().part("file", part);
-        let form = fields.iter().fold(form, |form, (name, value)| form.text(*name, (*value).to_owned()));
-        let sent =
-            self.http.post(format!("{}/tasks/create/file", self.root)).multipart(form).send().await.unwrap();
-        let answer: Json = serde_json::from_slice(&sent.bytes().await.unwrap()).unwrap();
-        answer["task_id"].as_u64().unwrap_or_else(|| panic!("{answer}"))
+    pub async fn submit(
+        &self,
+        name: &str,
+        content: impl AsRef<[u8]>,
+        fields: &[(&'static str, &str)],
+    ) -> u64 {
+        let part = Part::bytes(content.as_ref().to_vec()).file_name(name.to_owned());
+        self.create("file", with_fields(Form::new().part("file", part), fields)).await
+    }
+
+    pub async fn submit_url(&self, url: &str, fields: &[(&'static str, &str)]) -> u64 {
+        self.create("url", with_fields(Form::new().text("url", url.to_owned()), fields)).await
+    }
+
+    async fn create(&self, what: &str, form: Form) -> u64 {
+        let url = format!("{}/tasks/create/{what}", self.root);
+        let sent = self.http.post(url).multipart(form).send().await.unwrap();
+        let (status, answer) = (sent.status(), sent.text().await.unwrap());
+        assert_eq!(status, 200, "{answer}");
+        let answer: Json = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["task_ids"], json!([answer["task_id"]]));
+        answer["task_id"].as_u64().unwrap()
     }
 
     /// The task, once it has ended.
     pub async fn ended(&self, task: u64) -> Json {
-        for _ in 0..6000 {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
             let shown = self.json(&format!("tasks/view/{task}")).await["task"].clone();
             if !["pending", "running", "completed"].contains(&shown["status"].as_str().unwrap()) {
                 return shown;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(tokio::time::Instant::now() < until, "task {task} did not end: {shown:#}");
+            tokio::time::sleep(LOOK).await;
         }
-        panic!("task {task} did not end");
     }
 
-    pub fn file(&self, task: u64, name: &str) -> Vec<u8> {
+    pub async fn report(&self, task: u64) -> Json {
+        self.json(&format!("tasks/report/{task}")).await
+    }
+
+    /// A text among the results of a task.
+    pub fn file(&self, task: u64, name: &str) -> String {
+        String::from_utf8(self.bytes(task, name)).unwrap()
+    }
+
+    /// A result of a task; nothing when there is none.
+    pub fn bytes(&self, task: u64, name: &str) -> Vec<u8> {
         std::fs::read(self.dir.path().join(format!("analyses/{task}/{name}"))).unwrap_or_default()
     }
+}
 
-    pub fn text(&self, task: u64, name: &str) -> String {
-        String::from_utf8(self.file(task, name)).unwrap()
-    }
+fn with_fields(form: Form, fields: &[(&'static str, &str)]) -> Form {
+    fields.iter().fold(form, |form, (name, value)| form.text(*name, (*value).to_owned()))
 }
