@@ -383,6 +383,13 @@ async fn reports_and_archives_are_what_clients_unpack() {
     let html = server.get(&of("/html")).await;
     assert_eq!(html.headers()["content-type"], "text/html; charset=utf-8");
     assert!(html.headers()["content-security-policy"].to_str().unwrap().starts_with("sandbox"));
+    let path = server.sandbox.analyses.dir().join(format!("{task}/reports/report.html"));
+    std::fs::remove_file(path).unwrap();
+    let (status, told) = server.refused(&of("/html")).await;
+    assert_eq!(
+        (status, &*told),
+        (404, &*format!("Report not found: this report has no page; /tasks/rereport/{task} makes both anew"))
+    );
     let all = server.get(&of("/all")).await;
     assert_eq!(all.headers()["content-type"], "application/x-tar; charset=UTF-8");
     assert!(all.headers().contains_key("content-length") && !all.headers().contains_key("content-encoding"));
