@@ -17,6 +17,7 @@ use store::sandbox::Digests;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+pub mod chosen;
 mod digest;
 pub mod members;
 

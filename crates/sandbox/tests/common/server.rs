@@ -87,6 +87,16 @@ impl Server {
         self.create("url", form).await
     }
 
+    /// A task for each member of an archive.
+    pub async fn submit_members(&self, name: &str, content: Vec<u8>, options: &str) -> Vec<u64> {
+        let form = Form::new().part("files", Part::bytes(content).file_name(name.to_owned()));
+        let form = form.text("options", options.to_owned());
+        let sent = self.http.post(format!("{}/tasks/create/submit", self.root)).multipart(form).send();
+        let answer: Json = serde_json::from_slice(&sent.await.unwrap().bytes().await.unwrap()).unwrap();
+        assert_eq!(answer["errors"], json!([]), "{answer}");
+        answer["task_ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect()
+    }
+
     async fn create(&self, what: &str, form: Form) -> u64 {
         let sent = self
             .http
