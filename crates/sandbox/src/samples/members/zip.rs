@@ -23,11 +23,17 @@ pub fn walk(file: impl Read + Seek, walk: &mut Walk<'_>) -> io::Result<bool> {
         } else {
             archive.by_index(at)
         };
-        let Ok(mut entry) = entry else { return Ok(false) };
+        let Ok(entry) = entry else { return Ok(false) };
+        // What it claims to be long is not believed, and members may share what they are packed in.
+        let before = walk.left;
+        let mut entry = entry.take(before);
         match walk.member(&name, &mut entry) {
             Ok(flow) if flow.is_break() => return Ok(true),
             Ok(_) => {}
             Err(_) => return Ok(false),
+        }
+        if !walk.may_unpack((before - entry.limit()).max(1)) {
+            return Ok(true);
         }
     }
     if archive.len() > looked_at {
@@ -46,13 +52,14 @@ fn password<'w>(
     passwords.into_iter().find(|password| {
         let Ok(entry) = archive.by_index_decrypt(at, password.as_bytes()) else { return false };
         let most = filetype::ENOUGH as u64 + MAX_CHECKED;
-        walk.may_unpack(entry.size().min(most)) && io::copy(&mut entry.take(most), &mut io::sink()).is_ok()
+        let copied = io::copy(&mut entry.take(most), &mut io::sink());
+        copied.is_ok_and(|copied| walk.may_unpack(copied))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Write as _};
+    use std::io::{self, Cursor, Write as _};
 
     use zip::AesMode;
     use zip::unstable::write::FileOptionsExt as _;
@@ -109,6 +116,24 @@ mod tests {
         let mut broken = zipped(&[("a.sh", SCRIPT)], SimpleFileOptions::default());
         broken.truncate(40);
         assert_eq!(names(&broken, None), None);
+    }
+
+    #[test]
+    fn a_bomb_is_unpacked_up_to_the_limit() {
+        let zeros = vec![0; 1 << 20];
+        let archive = zipped(
+            &[("a", &zeros), ("b", &zeros), ("c", &zeros), ("d", &zeros)],
+            SimpleFileOptions::default(),
+        );
+        let mut read = 0;
+        let mut visit = |_: &str, content: &mut dyn io::Read| {
+            read += io::copy(content, &mut io::sink())?;
+            Ok(std::ops::ControlFlow::Continue(()))
+        };
+        let mut walk = super::Walk { left: 5 << 19, ..super::Walk::new(&mut visit, None) };
+        assert!(super::walk(Cursor::new(archive), &mut walk).unwrap());
+        assert_eq!(walk.notes.len(), 1);
+        assert_eq!(read, 5 << 19);
     }
 
     #[test]
