@@ -164,7 +164,10 @@ mod tests {
     async fn receive(samples: &Samples, pieces: &[&'static [u8]], limit: u64) -> Result<Received, Refused> {
         let mut receiving = samples.receive(limit);
         for piece in pieces {
-            receiving.push(Bytes::from_static(piece)).await?;
+            if let Err(refused) = receiving.push(Bytes::from_static(piece)).await {
+                receiving.give_up().await;
+                return Err(refused);
+            }
         }
         receiving.finish().await
     }

@@ -78,7 +78,7 @@ pub struct Members {
 }
 
 /// The members that `is_sample` takes, by type and name; `None` when the file can be opened only in the guest: it is of another kind, or
-/// under another password. A mail with none of them is itself what is looked at.
+/// under another password. Also `None` for a mail of which there is nothing to tell: it is itself what is looked at.
 pub fn of(
     file: impl Read + Seek,
     format: Format,
@@ -114,7 +114,7 @@ pub fn of(
     let is_open = format.walk(file, &mut walk)?;
     let notes = walk.notes;
     left_out.extend(notes);
-    if !is_open || names.is_empty() && format.is_mail() {
+    if !is_open || names.is_empty() && left_out.is_empty() && format.is_mail() {
         return Ok(None);
     }
     if left_out.len() > MAX_NOTES {
@@ -188,6 +188,26 @@ impl<'v> Walk<'v> {
         }
         self.looked_at += 1;
         (self.visit)(name, content)
+    }
+
+    /// Takes the next attachment of a mail. Of an archive that can be opened, as most that is sent around is, its members.
+    fn attachment(&mut self, name: &str, mut content: &[u8]) -> io::Result<ControlFlow<()>> {
+        let kind = filetype::of(&content[..content.len().min(filetype::ENOUGH)]).description;
+        let Some(format) = Format::of(&kind, "").filter(|format| !format.is_mail()) else {
+            return self.member(name, &mut content);
+        };
+        let (left, passwords) = (self.left, self.passwords.clone());
+        let mut flow = ControlFlow::Continue(());
+        let mut inside = |member: &str, content: &mut dyn Read| {
+            flow = self.member(&format!("{name}/{member}"), content)?;
+            Ok(flow)
+        };
+        let mut inner = Walk { visit: &mut inside, passwords, looked_at: 0, left, notes: Vec::new() };
+        let is_open = format.walk(io::Cursor::new(content), &mut inner)?;
+        let (left, notes) = (inner.left, inner.notes);
+        self.left = left;
+        self.notes.extend(notes.into_iter().map(|note| format!("{}: {note}", shown(name))));
+        if is_open { Ok(flow) } else { self.member(name, &mut content) }
     }
 
     /// Whether so many bytes more may be unpacked; says so when not.

@@ -79,7 +79,7 @@ fn parts(
         let inner = (is_mail && depth < MAX_DEPTH).then(|| parse(&content)).flatten();
         let flow = match inner {
             Some(inner) => parts(&inner, depth + 1, names, walk)?,
-            None => walk.member(&name, &mut content.as_slice())?,
+            None => walk.attachment(&name, &content)?,
         };
         if flow.is_break() {
             return Ok(flow);
@@ -161,6 +161,30 @@ mod tests {
         }
         assert_eq!(taken(&mail, "inline.sh").unwrap(), b"#!/bin/sh\necho \xff\n");
         assert_eq!(taken(&mail, "none.sh"), None);
+    }
+
+    #[test]
+    fn archives_that_are_attached_are_opened_too() {
+        use base64::Engine as _;
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = || zip::write::SimpleFileOptions::default();
+        let locked = options().with_aes_encryption(zip::AesMode::Aes256, "infected");
+        for (name, options) in [("a.sh", options()), ("in/b.sh", locked), ("../c.sh", options())] {
+            zip.start_file(name, options).unwrap();
+            std::io::Write::write_all(&mut zip, SCRIPT).unwrap();
+        }
+        let zip = base64::engine::general_purpose::STANDARD.encode(zip.finish().unwrap().into_inner());
+        let encoded = format!("Content-Transfer-Encoding: base64\r\n\r\n{zip}");
+        let mail = mail(&[attached("filename=bill.zip", &encoded)]);
+        let found = found(&mail).unwrap();
+        assert_eq!(found.names, ["bill.zip/a.sh", "bill.zip/in/b.sh"]);
+        assert!(found.left_out.len() == 1 && found.left_out[0].contains("leads out"), "{found:?}");
+        assert_eq!(taken(&mail, "bill.zip/in/b.sh").unwrap(), SCRIPT);
+        // One that cannot be opened is named.
+        let mail = self::mail(&[attached("filename=bad.zip", &encoded[..encoded.len() - zip.len() + 240])]);
+        let found = self::found(&mail).unwrap();
+        assert_eq!((found.names.len(), found.left_out.len()), (0, 1), "{found:?}");
+        assert!(found.left_out[0].contains("submit it by itself"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn walk(file: impl Read, walk: &mut Walk<'_>) -> io::Result<bool> {
             walk.notes.push(format!("{}: it cannot be read", super::shown(&name)));
             continue;
         };
-        if walk.member(&name, &mut content.as_slice())?.is_break() {
+        if walk.attachment(&name, &content)?.is_break() {
             break;
         }
     }

@@ -79,13 +79,17 @@ async fn store_files(
     file: File,
     errors: &mut Vec<String>,
 ) -> Result<Vec<u32>> {
-    let found = match Format::of(&file.content.digests.file_type, &file.name) {
+    let format = Format::of(&file.content.digests.file_type, &file.name);
+    let found = match format {
         Some(format) => look(sandbox, wanted, &file, format).await?,
         None => None,
     };
     // What cannot be looked into here may open in the guest.
     let Some(found) = found else { return Ok(vec![store_file(sandbox, wanted.clone(), file).await?]) };
     errors.extend(found.left_out.iter().map(|left_out| format!("{}: {left_out}", file.name)));
+    if found.names.is_empty() && format.is_some_and(Format::is_mail) {
+        return Ok(vec![store_file(sandbox, wanted.clone(), file).await?]);
+    }
     if found.names.is_empty() {
         return Err(Error::bad("nothing in this archive can be run or opened"));
     }
