@@ -4,6 +4,7 @@
 //! Hitting the time limit is not a failure. A machine that ends otherwise than it should is one, and what came out until then
 //! is kept.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::internet::Program;
 use crate::machine::{Guest, Qemu, Spec};
 use crate::pool::Machine;
 use crate::results::MEMORY;
+use crate::samples::chosen::{Choice, Chosen};
 use crate::scheduler::{Analyst, Run};
 
 mod calls;
@@ -176,12 +178,13 @@ impl Analysis {
 
     /// All that is done with the agent.
     async fn drive(&mut self, guest: &Guest) -> Result<(), String> {
-        let mut plan = Plan::of(&self.run.task);
+        let member = self.member().await?;
+        let mut plan = Plan::of(&self.run.task, member.as_ref());
         self.tell("uploading", &format!("the package is {}", plan.package));
         if plan.package == package::reboot::NAME {
             plan.command.extend(self.bring_back(guest).await?);
         } else {
-            self.upload(guest, &plan).await?;
+            self.upload(guest, &plan, member).await?;
         }
         self.set_guest(GuestStatus::Running).await;
         let command = self.command(&plan);
@@ -218,9 +221,28 @@ impl Analysis {
         Ok(())
     }
 
-    async fn upload(&mut self, guest: &Guest, plan: &Plan) -> Result<(), String> {
+    /// What is attached to a mail, when the task is about that. Archives are unpacked in the guest.
+    async fn member(&mut self) -> Result<Option<Chosen>, String> {
+        let Some(choice) = Choice::of(&self.run.task).filter(|choice| choice.format.is_mail()) else {
+            return Ok(None);
+        };
+        let text = format!("the sample is {}, out of {}", choice.member, self.run.task.file_name());
+        let member = choice.taken(self.run.sandbox.samples.clone()).await?;
+        self.log.info(&text);
+        Ok(Some(member))
+    }
+
+    async fn upload(&mut self, guest: &Guest, plan: &Plan, member: Option<Chosen>) -> Result<(), String> {
         if self.run.task.category == Category::Url {
             return Ok(());
+        }
+        let put = async |file: File, length| {
+            let content = tokio::fs::File::from_std(file);
+            let put = guest.agent().put(plan.path.as_str(), 0o755, Owner::Guest, length, content).await;
+            put.map_err(|error| format!("the sample did not reach the machine: {error}"))
+        };
+        if let Some(member) = member {
+            return put(member.file, member.length).await;
         }
         let sample = self.run.task.sample.as_ref().ok_or("the task has no sample")?;
         let file = self.run.sandbox.samples.open_sample(&sample.digests.sha256);
@@ -229,9 +251,7 @@ impl Analysis {
         if length != sample.digests.file_size {
             return Err("the sample on disk is not the one that was submitted".into());
         }
-        let content = tokio::fs::File::from_std(file);
-        let put = guest.agent().put(plan.path.as_str(), 0o755, Owner::Guest, length, content).await;
-        put.map_err(|error| format!("the sample did not reach the machine: {error}"))
+        put(file, length).await
     }
 
     /// Puts back what another run left behind; gives the files that start with the machine.

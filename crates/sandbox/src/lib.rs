@@ -12,7 +12,7 @@
 //! - [`internet`]: the network that guests are connected to, a process of its own for each.
 //! - [`pool`]: the machines, and who has them. [`machine`], [`guest`]: what runs them, and how they are built.
 //! - [`remote`], [`result_server`]: machines whose guests speak Cuckoo's own protocol, and where they send what they find.
-//! - [`processing`]: from the results of a run to its report, one module for each part.
+//! - [`processing`]: from the results of a run to its report, one module for each part. `page`: the report for people.
 //! - [`samples`], [`results`]: what lies on disk, and how it is reached without trusting any name.
 //! - [`server`]: what all of them share.
 //!
@@ -40,6 +40,7 @@ mod example;
 pub mod guest;
 pub mod internet;
 pub mod machine;
+mod page;
 pub mod pool;
 pub mod processing;
 pub mod processor;

@@ -6,9 +6,10 @@
 use std::io;
 use std::path::Path;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use store::sandbox::Task;
 
+use crate::page;
 use crate::results::{Folder, REPORT};
 use crate::samples::Samples;
 
@@ -63,7 +64,7 @@ const MODULES: &[Module] = &[
     metadata::MODULE,
 ];
 
-/// Makes the report and writes it in one step; gives what went wrong.
+/// Makes the report and writes it in one step, as JSON and as a page; gives what went wrong.
 pub fn process(case: &Case<'_>) -> io::Result<Vec<String>> {
     let (mut report, mut errors) = (Map::new(), case.task.errors.clone());
     let before = errors.len();
@@ -81,6 +82,12 @@ pub fn process(case: &Case<'_>) -> io::Result<Vec<String>> {
     joined::complete(&mut report);
     report.insert("signatures".into(), Json::Array(Vec::new()));
     report.insert("debug".into(), debug::of(case, &errors)?);
+    // Before the report, so that whoever finds that finds its page, and it can tell that there is none.
+    if let Err(error) = page::write(case.folder, &report) {
+        tracing::warn!(target: "sandbox", task = case.task.id, %error, "the page of a report was not written");
+        errors.push(format!("the page of the report was not written: {error}"));
+        report["debug"]["errors"] = json!(errors);
+    }
     write(case.folder.path(), &Json::Object(report))?;
     Ok(errors.split_off(before))
 }

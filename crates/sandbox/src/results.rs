@@ -31,6 +31,8 @@ const FOLDERS: [&str; 9] =
 
 /// The report, as JSON.
 pub const REPORT: &str = "reports/report.json";
+/// The report, for people.
+pub const PAGE: &str = "reports/report.html";
 /// What the machine sent and got.
 pub const CAPTURE: &str = "dump.pcap";
 /// The memory of the whole machine.

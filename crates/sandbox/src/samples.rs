@@ -17,6 +17,7 @@ use store::sandbox::Digests;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
+pub mod chosen;
 mod digest;
 pub mod members;
 
@@ -163,7 +164,10 @@ mod tests {
     async fn receive(samples: &Samples, pieces: &[&'static [u8]], limit: u64) -> Result<Received, Refused> {
         let mut receiving = samples.receive(limit);
         for piece in pieces {
-            receiving.push(Bytes::from_static(piece)).await?;
+            if let Err(refused) = receiving.push(Bytes::from_static(piece)).await {
+                receiving.give_up().await;
+                return Err(refused);
+            }
         }
         receiving.finish().await
     }

@@ -55,6 +55,8 @@ async fn a_script_is_run_and_reported() {
     assert!(commands.iter().any(|command| command.contains("print(\"child\")")), "{commands:?}");
     let tree = &report["behavior"]["processtree"][0];
     assert!(tree["command_line"].as_str().unwrap().contains("/tmp/demo.sh hello"), "{tree:#}");
+    let [began, child] = [tree, &tree["children"][0]].map(|process| process["first_seen"].as_f64().unwrap());
+    assert!(began < child && child < began + 600.0, "both by the machine's clock: {tree:#}");
     assert!(!tree["children"].as_array().unwrap().is_empty());
     assert_eq!(report["network"]["http"], json!([]));
     assert!(server.file(task, "analysis.log").contains("the first process ended"));
@@ -81,6 +83,49 @@ async fn a_script_is_run_and_reported() {
         assert!(names.iter().any(|member| member == name), "{name} in {names:?}");
     }
     assert!(!names.contains(&"memory.dmp".to_owned()));
+    its_page_tells_the_same(&server, task).await;
+}
+
+/// The report for people, with what the sample did, in a form that can do nothing.
+async fn its_page_tells_the_same(server: &Server, task: u64) {
+    let page = server.get(&format!("tasks/report/{task}/html")).await;
+    let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((page.status().as_u16(), header("content-type")), (200, "text/html; charset=utf-8".into()));
+    assert_eq!(
+        header("content-security-policy"),
+        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    );
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    let page = page.text().await.unwrap();
+    let file = server.report(task).await["target"]["file"].clone();
+    for shown in [
+        "demo.sh",
+        file["sha256"].as_str().unwrap(),
+        "ended without errors",
+        "linux1, QEMU",
+        "arguments=hello",
+        "/tmp/demo.sh hello",
+        "print(&#34;child&#34;)",
+        "/tmp/made/note.txt",
+        "data:image/jpeg;base64,/9j/",
+        "the first process ended",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(!page.contains("score") && !page.contains("<script"));
+    let path = server.dir.path().join(format!("analyses/{task}/reports/report.html"));
+    std::fs::remove_file(&path).unwrap();
+    let gone = server.get(&format!("tasks/report/{task}/html")).await;
+    assert_eq!(gone.status(), 404);
+    let told = gone.text().await.unwrap();
+    assert!(told.contains(&format!("/tasks/rereport/{task} makes both anew")), "{told}");
+    assert_eq!(server.json(&format!("tasks/rereport/{task}")).await, json!({"success": true}));
+    server.ended(task).await;
+    let again = server.get(&format!("tasks/report/{task}/html")).await.text().await.unwrap();
+    // The end of a task is that of its last processing.
+    let lines =
+        |page: &str| page.lines().filter(|line| !line.contains("Ended")).collect::<Vec<_>>().join("\n");
+    assert_eq!(lines(&again), lines(&page));
 }
 
 #[tokio::test(flavor = "multi_thread")]

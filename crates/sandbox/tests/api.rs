@@ -312,6 +312,30 @@ async fn an_archive_is_a_task_for_each_member_that_can_run() {
     assert!(answer["errors"][0].as_str().unwrap().contains("nothing in this archive"));
     // Submitted as a file, it is one.
     assert_eq!(server.submit("mail.tar", archive(&members)).await, 3);
+    // Of a mail it is what is attached, or the whole of it.
+    for (attached, category, told) in [("a.sh", "archive", 0), ("a.7z", "file", 1), ("words.txt", "file", 0)]
+    {
+        let content = match attached {
+            "a.sh" => script,
+            "a.7z" => "N3q8ryccAAQ=",
+            _ => "words",
+        };
+        let encoding = if attached == "a.7z" { "base64" } else { "8bit" };
+        let mail = format!(
+            "Subject: x\r\nContent-Type: multipart/mixed; boundary=cut\r\n\r\n--cut\r\n\
+            Content-Disposition: attachment; filename={attached}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{content}\r\n--cut--\r\n"
+        );
+        let form = Form::new().part("file", Part::bytes(mail.into_bytes()).file_name("mail.eml"));
+        let (_, answer) = server.send("/tasks/create/submit", form).await;
+        assert_eq!(
+            (answer["task_ids"].as_array().unwrap().len(), answer["errors"].as_array().unwrap().len()),
+            (1, told),
+            "{answer}"
+        );
+        let task = server.json(&format!("/tasks/view/{}", answer["task_ids"][0])).await["task"].clone();
+        assert_eq!(task["category"], category, "{attached}");
+        assert_eq!(task["options"].as_str().unwrap().contains("filename=a.sh"), category == "archive");
+    }
 }
 
 #[tokio::test]
@@ -389,6 +413,13 @@ async fn reports_and_archives_are_what_clients_unpack() {
     let html = server.get(&of("/html")).await;
     assert_eq!(html.headers()["content-type"], "text/html; charset=utf-8");
     assert!(html.headers()["content-security-policy"].to_str().unwrap().starts_with("sandbox"));
+    let path = server.sandbox.analyses.dir().join(format!("{task}/reports/report.html"));
+    std::fs::remove_file(path).unwrap();
+    let (status, told) = server.refused(&of("/html")).await;
+    assert_eq!(
+        (status, &*told),
+        (404, &*format!("Report not found: this report has no page; /tasks/rereport/{task} makes both anew"))
+    );
     let all = server.get(&of("/all")).await;
     assert_eq!(all.headers()["content-type"], "application/x-tar; charset=UTF-8");
     assert!(all.headers().contains_key("content-length") && !all.headers().contains_key("content-encoding"));

@@ -147,6 +147,39 @@ async fn members_of_archives_and_mails_are_reported_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_member_of_a_submission_runs_by_itself() {
+    let Some(server) = Server::start(2).await else { return };
+    // What lies beside a program in an archive is there; an attachment is opened alone, under its name.
+    let (first, second) = ("cat räk.txt; echo 1 $0", "#!/bin/sh\necho 2 $0");
+    let archive = seven_zip(&[("first.sh", first), ("räk.txt", "beside\n"), ("zwei ä.sh", second)]);
+    let script = "#!/bin/sh\necho attached as $0; ls /tmp\n";
+    let cases = [
+        ("both.7z", archive, "password=rare", vec!["beside\n1 ./first.sh\n", "2 ./zwei ä.sh\n"]),
+        ("bill.eml", mail("bill.sh", script), "", vec!["attached as /tmp/bill.sh\nbill.sh\n"]),
+        (
+            "bill.msg",
+            message("..\\räk, neu.sh", script),
+            "",
+            vec!["attached as /tmp/räk_ neu.sh\nräk_ neu.sh\n"],
+        ),
+    ];
+    let mut all = Vec::new();
+    for (name, content, options, outputs) in cases {
+        let tasks = server.submit_members(name, content, options).await;
+        assert_eq!(tasks.len(), outputs.len(), "{name}");
+        all.extend(tasks.into_iter().zip(outputs).map(|(task, output)| (name, task, output)));
+    }
+    for (name, task, expected) in all {
+        let shown = server.ended(task).await;
+        let log = server.file(task, "analysis.log");
+        assert_eq!((&shown["errors"], &shown["category"]), (&json!([]), &json!("archive")), "{name}: {log}");
+        let output = server.file(task, "logs/stdout.txt");
+        assert!(output.ends_with(expected), "{name}: {output}\n{log}");
+        assert_eq!(server.report(task).await["target"]["file"]["name"], name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn programs_for_interpreters_of_larger_images_are_reported_whole() {
     let packages = ["nodejs", "openjdk-17-jre-headless"];
     if common::guest("languages", &packages).is_none() {
@@ -323,4 +356,19 @@ fn mail(name: &str, content: &str) -> Vec<u8> {
          Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n{attached}\r\n--part--\r\n"
     )
     .into_bytes()
+}
+
+/// A mail as Outlook keeps it.
+fn message(name: &str, content: &str) -> Vec<u8> {
+    let mut file = cfb::CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
+    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    file.create_stream("/__properties_version1.0").unwrap().write_all(&[0; 32]).unwrap();
+    let folder = "/__attach_version1.0_#00000000";
+    file.create_storage(folder).unwrap();
+    for (stream, content) in [("3707001F", &name[..]), ("37010102", content.as_bytes())] {
+        let path = format!("{folder}/__substg1.0_{stream}");
+        file.create_stream(path).unwrap().write_all(content).unwrap();
+    }
+    file.flush().unwrap();
+    file.into_inner().into_inner()
 }

@@ -6,7 +6,9 @@ mod peer;
 mod server;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use peer::{Analyzer, Guest};
 use serde_json::{Value as Json, json};
 use server::{Server, listener};
@@ -225,9 +227,69 @@ async fn an_analyzer_runs_and_all_that_it_sends_is_reported() {
         refused.contains("Error creating reboot task: the task ran in a machine with Cuckoo's agent"),
         "{refused}"
     );
+    let page = server.get(&format!("tasks/report/{task}/html")).await.text().await.unwrap();
+    for shown in [
+        "setup.exe",
+        "w10, Remote",
+        "C:\\Users\\ana\\a.tmp",
+        "&#34;C:\\Temp\\setup.exe&#34; /s",
+        "data:image/jpeg;base64,",
+        "End of analysis.log",
+        "Analysis completed",
+        "End of cuckoo.log",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
     // Once more: it is pinned, and says of itself that it is done.
     let (_, errors, _) = run(&server, "w10", &[]).await;
     assert_eq!(errors, "[]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_analyzer_gets_the_member_that_the_task_is_about() {
+    let seen: Arc<Mutex<Vec<[String; 4]>>> = Arc::default();
+    let seeing = seen.clone();
+    let guest = Guest::start("127.0.5.1", "Windows", move |analyzer: Analyzer| {
+        let seen = seeing.clone();
+        async move {
+            let sample = String::from_utf8_lossy(&analyzer.sample().unwrap()[..4]).into_owned();
+            let of = |key: &str| analyzer.conf[key].clone();
+            let options = of("options");
+            let member = options.split(',').find(|option| option.starts_with("file=")).unwrap_or_default();
+            seen.lock().push([of("package"), of("file_name"), sample, member.to_owned()]);
+            analyzer.ends("complete", "");
+        }
+    })
+    .await;
+    let server = start(&[("w10", guest.agent, json!({}))]).await;
+    let mail = "Subject: x\r\nContent-Type: multipart/mixed; boundary=cut\r\n\r\n--cut\r\n\
+        Content-Disposition: attachment; filename=\"bill.exe\"\r\n\r\nMZ mail\r\n--cut--\r\n";
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["one.exe", "in/two.exe"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, b"MZ zip").unwrap();
+    }
+    let zip = zip.finish().unwrap().into_inner();
+    for (name, content, count) in [("bill.eml", mail.as_bytes(), 1), ("two.zip", &zip, 2)] {
+        let part = reqwest::multipart::Part::bytes(content.to_vec()).file_name(name);
+        let form = reqwest::multipart::Form::new().part("files", part);
+        let sent = server.http.post(format!("{}/tasks/create/submit", server.root)).multipart(form).send();
+        let answer: Json = serde_json::from_slice(&sent.await.unwrap().bytes().await.unwrap()).unwrap();
+        let tasks = answer["task_ids"].as_array().unwrap();
+        assert_eq!(tasks.len(), count, "{answer}");
+        for task in tasks {
+            let shown = server.ended(task.as_u64().unwrap()).await;
+            assert_eq!((&shown["errors"], &shown["category"]), (&json!([]), &json!("archive")), "{shown:#}");
+        }
+    }
+    assert_eq!(
+        *seen.lock(),
+        [
+            ["exe", "bill.exe", "MZ m", ""],
+            ["zip", "two.zip", "PK\u{3}\u{4}", "file=one.exe"],
+            ["zip", "two.zip", "PK\u{3}\u{4}", "file=in/two.exe"],
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 use store::sandbox::{Category, Task};
 
 use crate::api::options;
+use crate::samples::chosen::Chosen;
 
 mod archive;
 mod deb;
@@ -85,14 +86,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for a task.
-    pub fn of(task: &Task) -> Self {
-        let file_type =
-            task.sample.as_ref().map(|sample| sample.digests.file_type.as_str()).unwrap_or_default();
-        let package = choose(task, file_type);
+    /// The plan for a task; for one about a member that the host takes out, with that instead of the sample.
+    pub fn of(task: &Task, member: Option<&Chosen>) -> Self {
+        let of_sample = task.sample.as_ref().map(|sample| sample.digests.file_type.as_str());
+        let file_type = member.map(|member| member.file_type.as_str()).or(of_sample).unwrap_or_default();
+        let name = member.map_or(task.file_name(), |member| &member.name);
+        let package = choose(task, file_type, name);
         let path = match task.category {
             Category::Url => task.target.clone(),
-            _ => format!("{FOLDER}/{}", task.file_name()),
+            _ => format!("{FOLDER}/{name}"),
         };
         let given = Given { path: &path, options: task.options.as_deref().unwrap_or_default() };
         let mut command = (package.command)(&given);
@@ -132,7 +134,7 @@ pub fn is_known(file_type: &str, name: &str) -> bool {
     PACKAGES.iter().any(|package| !takes_all.contains(&package.name) && (package.fits)(file_type, name))
 }
 
-fn choose(task: &Task, file_type: &str) -> &'static Package {
+fn choose(task: &Task, file_type: &str, name: &str) -> &'static Package {
     if task.category == Category::Url {
         return &url::PACKAGE;
     }
@@ -140,7 +142,7 @@ fn choose(task: &Task, file_type: &str) -> &'static Package {
         let is = |package: &&&Package| package.name == name || package.aliases.contains(&name);
         PACKAGES.iter().find(is)
     });
-    let name = task.file_name().to_ascii_lowercase();
+    let name = name.to_ascii_lowercase();
     let fitting = || PACKAGES.iter().find(|package| (package.fits)(file_type, &name));
     named.or_else(fitting).copied().unwrap_or(&generic::PACKAGE)
 }

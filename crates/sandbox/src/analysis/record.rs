@@ -37,6 +37,8 @@ pub struct Recorder {
     stdout_left: u64,
     stderr_left: u64,
     line: Vec<u8>,
+    /// Seconds by which the guest's clock is ahead of ours: all other times are the guest's.
+    ahead: f64,
 }
 
 /// What is known of a process.
@@ -72,6 +74,11 @@ impl Recorder {
             stdout_left: limits.output_bytes,
             stderr_left: limits.output_bytes,
             line: Vec::new(),
+            ahead: if run.task.clock == run.task.added_on {
+                0.0
+            } else {
+                run.task.clock.as_seconds() - now()
+            },
         })
     }
 
@@ -92,7 +99,7 @@ impl Recorder {
             Event::Started { pid } => {
                 let words = std::mem::take(&mut self.words);
                 let path = words.first().cloned().unwrap_or_default();
-                self.executed(pid, now(), path, words.join(" "))?;
+                self.executed(pid, now() + self.ahead, path, words.join(" "))?;
                 let calls = self.calls.first(pid, &self.start);
                 self.write_calls(calls)
             }

@@ -71,7 +71,12 @@ impl Wanted {
 
     /// The same for a member of an archive, which the options name.
     pub fn for_member(&self, name: &str, sha256: &str, sample_id: u32, member: &str) -> NewTask {
-        let given = self.task.options.as_deref().unwrap_or_default();
+        // What was asked for all of them cannot be the member of each.
+        let is_member = |pair: &&str| {
+            matches!(pair.split_once('=').map(|(name, _)| name.trim()), Some("file" | "filename"))
+        };
+        let given = self.task.options.as_deref().unwrap_or_default().split(',');
+        let given = given.filter(|pair| !is_member(pair)).collect::<Vec<_>>().join(",");
         let comma = if given.is_empty() { "" } else { "," };
         let options = Some(format!("{given}{comma}filename={}", plain(member)));
         NewTask { category: Category::Archive, options, ..self.for_file(name, sha256, sample_id) }

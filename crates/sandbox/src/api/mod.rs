@@ -13,7 +13,7 @@ use crate::server::Sandbox;
 
 mod access;
 mod error;
-mod fields;
+pub(crate) mod fields;
 mod form;
 pub(crate) mod options;
 mod reply;

@@ -1,6 +1,6 @@
 //! `debug`: what was logged, and what went wrong (the report reference, section 8).
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use serde_json::{Value as Json, json};
 
@@ -19,10 +19,17 @@ pub fn of(case: &Case<'_>, errors: &[String]) -> io::Result<Json> {
     }))
 }
 
+/// All lines; of a log that is too long, those at its beginning and at its end.
 fn lines(case: &Case<'_>, name: &str) -> io::Result<Vec<String>> {
-    let Some(file) = case.folder.find(name)? else { return Ok(Vec::new()) };
+    let Some(mut file) = case.folder.find(name)? else { return Ok(Vec::new()) };
+    let left_out = file.metadata()?.len().saturating_sub(MAX_LOG);
     let mut bytes = Vec::new();
-    file.take(MAX_LOG).read_to_end(&mut bytes)?;
+    file.by_ref().take(if left_out > 0 { MAX_LOG / 2 } else { MAX_LOG }).read_to_end(&mut bytes)?;
+    if left_out > 0 {
+        bytes.extend_from_slice(format!("\n[{left_out} bytes of this log are left out]\n").as_bytes());
+        file.seek(SeekFrom::Current(left_out.cast_signed()))?;
+        file.take(MAX_LOG / 2).read_to_end(&mut bytes)?;
+    }
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     Ok(lines.map(text::shown).collect())
 }

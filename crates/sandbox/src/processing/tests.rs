@@ -107,6 +107,45 @@ async fn a_report_has_all_that_consumers_index() {
         (&json!(["one", "two \\xff"]), &json!(["no screenshots"]))
     );
     assert_eq!(report["metadata"]["output"]["dropped"][0]["dirname"], "files");
+    let page = fs::read_to_string(at("reports/report.html")).unwrap();
+    for shown in
+        ["demo.sh", "1 error<", "no screenshots", "/tmp/x.txt", "one\ntwo \\xff\n", "http://c2.example/p"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn a_log_that_is_too_long_has_its_beginning_and_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = Samples::open(dir.path()).unwrap();
+    let folder = Analyses::open(dir.path()).unwrap().create(7).unwrap();
+    let log = format!("first\n{}last\n", "a line in between\n".repeat(400_000));
+    fs::write(folder.path().join("analysis.log"), &log).unwrap();
+    process(&Case { task: &task(None), folder: &folder, samples: &samples }).unwrap();
+    let report = read(&folder);
+    let lines: Vec<&str> =
+        report["debug"]["log"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!((lines[0], lines[lines.len() - 1]), ("first", "last"));
+    let told = format!("[{} bytes of this log are left out]", log.len() - (4 << 20));
+    assert_eq!(lines.iter().filter(|line| **line == told).count(), 1);
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error_and_no_lost_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = Samples::open(dir.path()).unwrap();
+    let folder = Analyses::open(dir.path()).unwrap().create(7).unwrap();
+    fs::create_dir(folder.path().join("reports/report.html")).unwrap();
+    let task = task(None);
+    let errors = process(&Case { task: &task, folder: &folder, samples: &samples }).unwrap();
+    assert!(
+        errors.len() == 1 && errors[0].starts_with("the page of the report was not written: "),
+        "{errors:?}"
+    );
+    let report = read(&folder);
+    assert_eq!(report["debug"]["errors"], json!(["no screenshots", errors[0]]));
+    assert_eq!(report["target"]["url"], "http://x.example/");
 }
 
 #[test]

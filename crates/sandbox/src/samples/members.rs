@@ -1,23 +1,72 @@
-//! What is in an archive: the members that are worth a task each (the Cuckoo reference, section 5.3). Only beginnings of members are
-//! read, and nothing is written; the guest unpacks.
+//! What is in an archive or a mail: the members that are worth a task each (the Cuckoo reference, section 5.3), and one of them by its name.
+//!
+//! One file for each format; each hands its members to a [`Walk`], in their order, and knows nothing of what they are looked at for.
+//! Whatever an archive claims is believed only within limits: what it takes to unpack is counted, and what is left out is named.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, Write};
+use std::ops::ControlFlow;
 
-use bzip2::read::BzDecoder;
-use flate2::read::MultiGzDecoder;
 use forensics::filetype;
+
+mod mail;
+mod outlook;
+mod seven_zip;
+mod tar;
+mod zip;
 
 /// The passwords under which samples are shared.
 const PASSWORDS: [&str; 5] = ["infected", "malware", "virus", "password", "1234"];
 /// Members that are looked at, and those that are given.
 const MAX_LOOKED_AT: usize = 1000;
 const MAX_MEMBERS: usize = 64;
-/// Bytes that a packed tar may unpack to before the rest is left out.
+/// Remarks on what was left out; the rest is counted.
+const MAX_NOTES: usize = 100;
+/// The most characters of a name in a remark.
+const MAX_SHOWN: usize = 200;
+/// Bytes that an archive may unpack to before the rest is left out.
 const MAX_UNPACKED: u64 = 512 << 20;
 /// Bytes of an encrypted member that are decrypted to see that the password was right.
 const MAX_CHECKED: u64 = 16 << 20;
+/// The largest mail that is opened: it is held in memory.
+const MAX_MAIL: u64 = 64 << 20;
 /// Options say which member is run: these would end its name there.
 const NOT_IN_OPTIONS: [char; 4] = [',', '\n', '\r', '\0'];
+
+/// What members lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Zip,
+    Tar,
+    /// A tar that is packed as a whole.
+    Gzip,
+    Bzip2,
+    SevenZip,
+    Mail,
+    /// A mail as Outlook keeps it.
+    Outlook,
+}
+
+impl Format {
+    /// By type, in the words of `file`, and name.
+    pub fn of(file_type: &str, name: &str) -> Option<Self> {
+        match file_type {
+            kind if kind.starts_with("Zip archive") => Some(Self::Zip),
+            kind if kind.starts_with("7-zip archive") => Some(Self::SevenZip),
+            kind if kind.contains("tar archive") => Some(Self::Tar),
+            kind if kind.starts_with("gzip compressed") => Some(Self::Gzip),
+            kind if kind.starts_with("bzip2 compressed") => Some(Self::Bzip2),
+            kind if kind.starts_with("Composite Document File V2") => Some(Self::Outlook),
+            kind if kind.starts_with("SMTP mail") => Some(Self::Mail),
+            kind if kind.contains("text") && name.to_ascii_lowercase().ends_with(".eml") => Some(Self::Mail),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a mail: what is attached to it was opened one by one, not unpacked into a folder.
+    pub fn is_mail(self) -> bool {
+        matches!(self, Self::Mail | Self::Outlook)
+    }
+}
 
 /// What was found.
 #[derive(Debug, Default, PartialEq)]
@@ -28,204 +77,161 @@ pub struct Members {
     pub left_out: Vec<String>,
 }
 
-/// The members of a file of this type that `is_sample` takes, by type and name; `None` when the file is no archive, or one that only
-/// the guest can open: of another kind, or under another password.
+/// The members that `is_sample` takes, by type and name; `None` when the file can be opened only in the guest: it is of another kind, or
+/// under another password. Also `None` for a mail of which there is nothing to tell: it is itself what is looked at.
 pub fn of(
-    mut file: impl Read + Seek,
-    file_type: &str,
+    file: impl Read + Seek,
+    format: Format,
     password: Option<&str>,
     is_sample: &dyn Fn(&str, &str) -> bool,
 ) -> io::Result<Option<Members>> {
-    let mut found = Found { members: Members::default(), is_sample };
-    let opened = match file_type {
-        kind if kind.starts_with("Zip archive") => zip(file, password, &mut found),
-        kind if kind.contains("tar archive") => tar(file, &mut found),
-        kind if kind.starts_with("gzip compressed") => packed(MultiGzDecoder::new(file), &mut found),
-        kind if kind.starts_with("bzip2 compressed") => {
-            file.seek(SeekFrom::Start(0))?;
-            packed(BzDecoder::new(file), &mut found)
-        }
-        _ => Ok(false),
-    };
-    Ok(opened?.then_some(found.members))
-}
-
-struct Found<'s> {
-    members: Members,
-    is_sample: &'s dyn Fn(&str, &str) -> bool,
-}
-
-impl Found<'_> {
-    fn look(&mut self, name: &str, content: impl Read) -> io::Result<()> {
+    let (mut names, mut left_out) = (Vec::new(), Vec::new());
+    let mut look = |name: &str, content: &mut dyn Read| {
         let mut start = Vec::new();
         content.take(filetype::ENOUGH as u64).read_to_end(&mut start)?;
         let kind = filetype::of(&start).description;
         let base = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        if kind.contains("archive") && !(self.is_sample)(&kind, &base) {
-            self.members.left_out.push(format!("{name}: an archive in an archive: submit it by itself"));
-        } else if !(self.is_sample)(&kind, &base) {
+        let is_sample = is_sample(&kind, &base);
+        let why = if kind.contains("archive") && !is_sample {
+            "an archive in an archive: submit it by itself".to_owned()
+        } else if !is_sample {
             // As the reference has it: plain files are no tasks.
-        } else if name.contains(NOT_IN_OPTIONS) {
-            self.members.left_out.push(format!("{name:?}: its name cannot stand in options"));
-        } else if self.members.names.len() == MAX_MEMBERS {
-            self.members.left_out.push(format!("{name}: more than {MAX_MEMBERS} members of one archive"));
+            return Ok(ControlFlow::Continue(()));
+        } else if name.contains(NOT_IN_OPTIONS) || name.trim() != name {
+            "its name cannot stand in options".to_owned()
+        } else if leads_out(name) {
+            "its name leads out of the archive: submit it by itself".to_owned()
+        } else if names.len() == MAX_MEMBERS {
+            format!("more than {MAX_MEMBERS} members of one archive")
         } else {
-            self.members.names.push(name.to_owned());
-        }
-        Ok(())
-    }
-}
-
-/// Whether it could be opened.
-fn zip(file: impl Read + Seek, password: Option<&str>, found: &mut Found<'_>) -> io::Result<bool> {
-    let Ok(mut archive) = zip::ZipArchive::new(file) else { return Ok(false) };
-    let passwords: Vec<&str> = password.into_iter().chain(PASSWORDS).collect();
-    let looked_at = archive.len().min(MAX_LOOKED_AT);
-    for at in 0..looked_at {
-        let Ok(entry) = archive.by_index_raw(at) else { return Ok(false) };
-        let Ok(name) = entry.name().map(std::borrow::Cow::into_owned) else { return Ok(false) };
-        let (is_file, is_encrypted) = (entry.is_file(), entry.encrypted());
-        drop(entry);
-        if !is_file {
-            continue;
-        }
-        let is_open = if is_encrypted {
-            passwords.iter().any(|password| {
-                let entry = archive.by_index_decrypt(at, password.as_bytes());
-                let start = entry.map_err(io::Error::other).and_then(checked);
-                start.is_ok_and(|start| found.look(&name, start.as_slice()).is_ok())
-            })
-        } else {
-            archive.by_index(at).is_ok_and(|entry| found.look(&name, entry).is_ok())
+            names.push(name.to_owned());
+            return Ok(ControlFlow::Continue(()));
         };
-        if !is_open {
-            return Ok(false);
+        left_out.push(format!("{}: {why}", shown(name)));
+        Ok(ControlFlow::Continue(()))
+    };
+    let mut walk = Walk::new(&mut look, password);
+    let is_open = format.walk(file, &mut walk)?;
+    let notes = walk.notes;
+    left_out.extend(notes);
+    if !is_open || names.is_empty() && left_out.is_empty() && format.is_mail() {
+        return Ok(None);
+    }
+    if left_out.len() > MAX_NOTES {
+        let more = left_out.len() - MAX_NOTES;
+        left_out.truncate(MAX_NOTES);
+        left_out.push(format!("{more} more were left out"));
+    }
+    Ok(Some(Members { names, left_out }))
+}
+
+/// Writes the content of the member with this name. Whether there is one that could be read whole.
+pub fn content(
+    file: impl Read + Seek,
+    format: Format,
+    password: Option<&str>,
+    member: &str,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let mut is_whole = false;
+    let mut copy = |name: &str, content: &mut dyn Read| {
+        if name != member {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let copied = io::copy(&mut content.take(MAX_UNPACKED), out)?;
+        is_whole = copied < MAX_UNPACKED;
+        Ok(ControlFlow::Break(()))
+    };
+    let mut walk = Walk::new(&mut copy, password);
+    let is_open = format.walk(file, &mut walk)?;
+    Ok(is_open && is_whole)
+}
+
+impl Format {
+    /// Visits all members. Whether the file could be opened.
+    fn walk(self, file: impl Read + Seek, walk: &mut Walk<'_>) -> io::Result<bool> {
+        match self {
+            Self::Zip => zip::walk(file, walk),
+            Self::Tar => tar::walk(file, walk),
+            Self::Gzip => tar::gzip(file, walk),
+            Self::Bzip2 => tar::bzip2(file, walk),
+            Self::SevenZip => seven_zip::walk(file, walk),
+            Self::Mail => mail::walk(file, walk),
+            Self::Outlook => outlook::walk(file, walk),
         }
     }
-    if archive.len() > looked_at {
-        found.members.left_out.push(format!("{} members were not looked at", archive.len() - looked_at));
+}
+
+type Visit<'v> = dyn FnMut(&str, &mut dyn Read) -> io::Result<ControlFlow<()>> + 'v;
+
+/// A way through an archive, and what it may cost.
+struct Walk<'v> {
+    visit: &'v mut Visit<'v>,
+    passwords: Vec<&'v str>,
+    looked_at: usize,
+    /// Bytes that may still be unpacked.
+    left: u64,
+    notes: Vec<String>,
+}
+
+impl<'v> Walk<'v> {
+    fn new(visit: &'v mut Visit<'v>, password: Option<&'v str>) -> Self {
+        let passwords = password.into_iter().chain(PASSWORDS).collect();
+        Self { visit, passwords, looked_at: 0, left: MAX_UNPACKED, notes: Vec::new() }
     }
-    Ok(true)
-}
 
-/// The beginning of an encrypted member: a wrong password may fit by the one byte that checks it, and fails at the end.
-fn checked(mut entry: impl Read) -> io::Result<Vec<u8>> {
-    let mut start = Vec::new();
-    (&mut entry).take(filetype::ENOUGH as u64).read_to_end(&mut start)?;
-    io::copy(&mut entry.take(MAX_CHECKED), &mut io::sink())?;
-    Ok(start)
-}
+    /// Takes the next member.
+    fn member(&mut self, name: &str, content: &mut dyn Read) -> io::Result<ControlFlow<()>> {
+        if self.looked_at == MAX_LOOKED_AT {
+            self.notes.push(format!("only {MAX_LOOKED_AT} members were looked at"));
+            return Ok(ControlFlow::Break(()));
+        }
+        self.looked_at += 1;
+        (self.visit)(name, content)
+    }
 
-fn tar(file: impl Read, found: &mut Found<'_>) -> io::Result<bool> {
-    let mut archive = tar::Archive::new(file);
-    for (at, entry) in archive.entries()?.enumerate() {
-        let Ok(entry) = entry else {
-            found.members.left_out.push("the archive breaks off, or is too large".to_owned());
-            break;
+    /// Takes the next attachment of a mail. Of an archive that can be opened, as most that is sent around is, its members.
+    fn attachment(&mut self, name: &str, mut content: &[u8]) -> io::Result<ControlFlow<()>> {
+        let kind = filetype::of(&content[..content.len().min(filetype::ENOUGH)]).description;
+        let Some(format) = Format::of(&kind, "").filter(|format| !format.is_mail()) else {
+            return self.member(name, &mut content);
         };
-        if at == MAX_LOOKED_AT {
-            found.members.left_out.push(format!("only {MAX_LOOKED_AT} members were looked at"));
-            break;
-        }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if entry.header().entry_type().is_file() {
-            found.look(name.trim_start_matches("./"), entry)?;
-        }
+        let (left, passwords) = (self.left, self.passwords.clone());
+        let mut flow = ControlFlow::Continue(());
+        let mut inside = |member: &str, content: &mut dyn Read| {
+            flow = self.member(&format!("{name}/{member}"), content)?;
+            Ok(flow)
+        };
+        let mut inner = Walk { visit: &mut inside, passwords, looked_at: 0, left, notes: Vec::new() };
+        let is_open = format.walk(io::Cursor::new(content), &mut inner)?;
+        let (left, notes) = (inner.left, inner.notes);
+        self.left = left;
+        self.notes.extend(notes.into_iter().map(|note| format!("{}: {note}", shown(name))));
+        if is_open { Ok(flow) } else { self.member(name, &mut content) }
     }
-    Ok(true)
+
+    /// Whether so many bytes more may be unpacked; says so when not.
+    fn may_unpack(&mut self, bytes: u64) -> bool {
+        let left = self.left.checked_sub(bytes);
+        if left.is_none() {
+            self.notes
+                .push(format!("what comes after the first {} MiB was not looked at", MAX_UNPACKED >> 20));
+        }
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
 }
 
-/// A tar that is packed as a whole; anything else that is packed is one file, and the guest's.
-fn packed(unpacking: impl Read, found: &mut Found<'_>) -> io::Result<bool> {
-    let mut unpacking = unpacking.take(MAX_UNPACKED);
-    let mut start = Vec::new();
-    let read = (&mut unpacking).take(filetype::ENOUGH as u64).read_to_end(&mut start);
-    if read.is_err() || !filetype::of(&start).description.contains("tar archive") {
-        return Ok(false);
-    }
-    tar(start.as_slice().chain(unpacking), found)
+/// Whether a name would be a file elsewhere: absolute, or above its folder.
+fn leads_out(name: &str) -> bool {
+    let is_drive = name.as_bytes().get(1) == Some(&b':');
+    name.starts_with(['/', '\\']) || is_drive || name.split(['/', '\\']).any(|part| part == "..")
+}
+
+fn shown(name: &str) -> String {
+    let cut: String = name.chars().take(MAX_SHOWN).collect();
+    if cut.contains(char::is_control) || cut.contains(',') { format!("{cut:?}") } else { cut }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Cursor, Write as _};
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use zip::AesMode;
-    use zip::unstable::write::FileOptionsExt as _;
-    use zip::write::{SimpleFileOptions, ZipWriter};
-
-    use super::*;
-
-    const SCRIPT: &[u8] = b"#!/bin/sh\nid\n";
-
-    fn of_bytes(bytes: &[u8], password: Option<&str>) -> Option<Members> {
-        let kind = filetype::of(bytes).description;
-        of(Cursor::new(bytes), &kind, password, &|kind, _| kind.contains("script")).unwrap()
-    }
-
-    fn zipped(members: &[(&str, &[u8])], options: SimpleFileOptions) -> Vec<u8> {
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, content) in members {
-            zip.start_file(*name, options).unwrap();
-            zip.write_all(content).unwrap();
-        }
-        zip.finish().unwrap().into_inner()
-    }
-
-    fn tarred(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (name, content) in members {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(content.len() as u64);
-            tar.append_data(&mut header, name, *content).unwrap();
-        }
-        tar.into_inner().unwrap()
-    }
-
-    fn names(bytes: &[u8], password: Option<&str>) -> Option<Vec<String>> {
-        of_bytes(bytes, password).map(|members| members.names)
-    }
-
-    #[test]
-    fn members_that_can_run_are_found_in_each_kind_of_archive() {
-        let members = [("a.sh", SCRIPT), ("notes.txt", b"plain".as_slice()), ("in/b", SCRIPT)];
-        let wanted = Some(vec!["a.sh".to_owned(), "in/b".to_owned()]);
-        let plain = SimpleFileOptions::default();
-        let tar = tarred(&members);
-        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
-        gz.write_all(&tar).unwrap();
-        assert_eq!(names(&zipped(&members, plain), None), wanted);
-        assert_eq!(names(&tar, None), wanted);
-        assert_eq!(names(&gz.finish().unwrap(), None), wanted);
-    }
-
-    #[test]
-    fn known_and_given_passwords_open_and_others_leave_it_to_the_guest() {
-        let members = [("a.sh", SCRIPT)];
-        let with = |password| SimpleFileOptions::default().with_aes_encryption(AesMode::Aes256, password);
-        let old = SimpleFileOptions::default().with_deprecated_encryption(b"infected").unwrap();
-        assert_eq!(names(&zipped(&members, old), None).unwrap(), ["a.sh"]);
-        assert_eq!(names(&zipped(&members, with("infected")), None).unwrap(), ["a.sh"]);
-        assert_eq!(names(&zipped(&members, with("other")), Some("other")).unwrap(), ["a.sh"]);
-        assert_eq!(names(&zipped(&members, with("other")), None), None);
-    }
-
-    #[test]
-    fn what_is_left_out_is_named_and_what_is_damaged_is_the_guests() {
-        let inner = tarred(&[("x", SCRIPT)]);
-        let members = [("in.tar", inner.as_slice()), ("a,b.sh", SCRIPT), ("ok.sh", SCRIPT)];
-        let found = of_bytes(&zipped(&members, SimpleFileOptions::default()), None).unwrap();
-        assert_eq!((found.names.len(), found.left_out.len()), (1, 2), "{found:?}");
-        assert!(found.left_out[0].contains("submit it by itself"));
-        let many: Vec<String> = (0..100).map(|at| format!("{at}.sh")).collect();
-        let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), SCRIPT)).collect();
-        let found = of_bytes(&tarred(&many), None).unwrap();
-        assert_eq!((found.names.len(), found.left_out.len()), (MAX_MEMBERS, 36));
-        let mut broken = zipped(&[("a.sh", SCRIPT)], SimpleFileOptions::default());
-        broken.truncate(40);
-        assert_eq!(names(&broken, None), None);
-        assert_eq!(names(SCRIPT, None), None);
-    }
-}
+mod tests;

@@ -81,14 +81,26 @@ impl Server {
         self.create("url", with_fields(Form::new().text("url", url.to_owned()), fields)).await
     }
 
+    /// A task for each member of an archive.
+    pub async fn submit_members(&self, name: &str, content: Vec<u8>, options: &str) -> Vec<u64> {
+        let form = Form::new().part("files", Part::bytes(content).file_name(name.to_owned()));
+        let answer = self.post("submit", form.text("options", options.to_owned())).await;
+        assert_eq!(answer["errors"], json!([]), "{answer}");
+        answer["task_ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect()
+    }
+
     async fn create(&self, what: &str, form: Form) -> u64 {
+        let answer = self.post(what, form).await;
+        assert_eq!(answer["task_ids"], json!([answer["task_id"]]));
+        answer["task_id"].as_u64().unwrap()
+    }
+
+    async fn post(&self, what: &str, form: Form) -> Json {
         let url = format!("{}/tasks/create/{what}", self.root);
         let sent = self.http.post(url).multipart(form).send().await.unwrap();
         let (status, answer) = (sent.status(), sent.text().await.unwrap());
         assert_eq!(status, 200, "{answer}");
-        let answer: Json = serde_json::from_str(&answer).unwrap();
-        assert_eq!(answer["task_ids"], json!([answer["task_id"]]));
-        answer["task_id"].as_u64().unwrap()
+        serde_json::from_str(&answer).unwrap()
     }
 
     /// The task, once it has ended.

@@ -25,7 +25,7 @@ PYTHON
         # It takes a short file for an archive of nothing.
         if [ -z "$(ls -A "$out")" ]; then
             for password in "$given" "" infected malware virus password 1234; do
-                7z x -y -p"$password" -o"$out" -- "$archive" >/dev/null 2>&1 && break
+                LC_ALL=C.UTF-8 7z x -y -p"$password" -o"$out" -- "$archive" >/dev/null 2>&1 && break
             done
         fi
         ;;

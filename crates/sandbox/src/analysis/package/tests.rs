@@ -17,7 +17,7 @@ fn task(name: &str, file_type: &str, package: Option<&str>, options: &str) -> Ta
 }
 
 fn chosen(name: &str, file_type: &str, package: Option<&str>) -> &'static str {
-    Plan::of(&task(name, file_type, package, "")).package
+    Plan::of(&task(name, file_type, package, ""), None).package
 }
 
 #[test]
@@ -39,13 +39,22 @@ fn the_real_type_goes_before_the_name_and_the_wish_before_both() {
 
 #[test]
 fn options_shape_the_command() {
-    let plan = Plan::of(&task(
-        "a b.sh",
-        "x",
-        Some("sh"),
-        r#"arguments=-x "two words" 'a\b' c\ d "",environment=A=1 B="x y",curdir=/var/tmp,root=yes"#,
-    ));
+    let options =
+        r#"arguments=-x "two words" 'a\b' c\ d "",environment=A=1 B="x y",curdir=/var/tmp,root=yes"#;
+    let plan = Plan::of(&task("a b.sh", "x", Some("sh"), options), None);
     assert_eq!(plan.command, ["/bin/bash", "/tmp/a b.sh", "-x", "two words", "a\\b", "c d", ""]);
     assert_eq!(plan.environment, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "x y".to_owned())]);
     assert_eq!((&*plan.folder, plan.as_root, &*plan.path), ("/var/tmp", true, "/tmp/a b.sh"));
+}
+
+#[test]
+fn an_attachment_is_opened_as_what_it_is() {
+    let member = Chosen {
+        name: "invoice.pdf".into(),
+        file: tempfile::tempfile().unwrap(),
+        length: 0,
+        file_type: "Python script, ASCII text executable".into(),
+    };
+    let plan = Plan::of(&task("mail.eml", "ASCII text", None, "filename=invoice.pdf"), Some(&member));
+    assert_eq!((plan.package, &*plan.path), ("python", "/tmp/invoice.pdf"));
 }

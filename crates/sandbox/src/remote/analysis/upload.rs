@@ -12,11 +12,21 @@ use crate::remote::conf::{Conf, guest_name};
 use crate::remote::http::Fault;
 use crate::remote::machine::Platform;
 use crate::remote::package::{Facts, choose};
+use crate::samples::chosen::Choice;
+use crate::samples::members::Format;
 
 /// The largest program of which exports are read.
 const MAX_PE: u64 = 64 << 20;
 /// What consumers of reports look for, to the letter.
 const NOT_STARTED: &str = "Unable to execute the initial process, analysis aborted.";
+
+/// What is put into the guest. Nothing for a URL.
+#[derive(Default)]
+struct Given {
+    name: String,
+    file_type: String,
+    file: Option<File>,
+}
 
 impl Analysis {
     /// All that the analyzer needs, and its start.
@@ -36,18 +46,18 @@ impl Analysis {
         let environ = self.agent.environ().await.map_err(told("the guest's environment is not known"))?;
         let folder = self.folder(&environ).await?;
         self.agent.extract(&folder, archive).await.map_err(told("the analyzer did not reach the guest"))?;
-        let conf = self.conf()?;
+        let given = self.given().await?;
+        let conf = self.conf(&given)?;
         let conf = content(&conf).map_err(|error| format!("analysis.conf cannot be written: {error}"))?;
         let stored = self.agent.store(&format!("{folder}/analysis.conf"), conf).await;
         stored.map_err(told("analysis.conf did not reach the guest"))?;
-        if self.run.task.category != Category::Url {
-            let name = guest_name(self.run.task.file_name());
+        if let Some(sample) = given.file {
+            let name = given.name;
             let place = match (platform, environ.get("TEMP")) {
                 (Platform::Windows, None) => return Err("the guest has no variable TEMP".into()),
                 (Platform::Windows, Some(temp)) => format!("{temp}\\{name}"),
                 _ => format!("/tmp/{name}"),
             };
-            let sample = self.sample()?;
             self.agent.store(&place, sample).await.map_err(told("the sample did not reach the guest"))?;
         }
         let started = self.agent.execpy(&format!("{folder}/analyzer.py"), &folder).await;
@@ -86,12 +96,36 @@ impl Analysis {
         }
     }
 
-    fn conf(&mut self) -> Result<String, String> {
+    /// The sample; or the member that the task is about, unless the analyzer opens what that lies in: zip archives, on Windows.
+    async fn given(&mut self) -> Result<Given, String> {
+        let task = &self.run.task;
+        if task.category == Category::Url {
+            return Ok(Given::default());
+        }
+        let choice = Choice::of(task).filter(|choice| !self.opens(choice.format));
+        let Some(choice) = choice else {
+            let file_type = task.sample.as_ref().map(|sample| sample.digests.file_type.clone());
+            let (name, file_type) = (guest_name(task.file_name()), file_type.unwrap_or_default());
+            return Ok(Given { name, file_type, file: Some(self.sample()?) });
+        };
+        let text = format!("the sample is {}, out of {}", choice.member, task.file_name());
+        let member = choice.taken(self.run.sandbox.samples.clone()).await?;
+        self.log.info(&text);
+        Ok(Given { name: guest_name(&member.name), file_type: member.file_type, file: Some(member.file) })
+    }
+
+    fn opens(&self, format: Format) -> bool {
+        self.machine.platform == Platform::Windows && format == Format::Zip
+    }
+
+    fn conf(&mut self, given: &Given) -> Result<String, String> {
         let task = &self.run.task;
         let is_url = task.category == Category::Url;
-        let file_type = task.sample.as_ref().map_or("", |sample| sample.digests.file_type.as_str());
-        let exports = if file_type.contains("DLL") { exports(self.sample()?) } else { Vec::new() };
-        let file_name = if is_url { String::new() } else { guest_name(task.file_name()) };
+        let (file_type, file_name) = (given.file_type.as_str(), given.name.clone());
+        let exports = match &given.file {
+            Some(file) if file_type.contains("DLL") => exports(file),
+            _ => Vec::new(),
+        };
         let facts = Facts { is_url, file_type, file_name: &file_name, exports: &exports };
         let asked = task.package.as_deref().filter(|name| !name.is_empty());
         let package = asked.unwrap_or_else(|| choose(self.machine.platform, &facts));
@@ -99,6 +133,11 @@ impl Analysis {
         let machine: Vec<(String, String)> =
             self.machine.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut options = task.options.clone().unwrap_or_default();
+        let has_file = options::pairs(&options).any(|(name, _)| name == "file");
+        if let Some(choice) = Choice::of(task).filter(|choice| self.opens(choice.format) && !has_file) {
+            // The package `zip` knows the member under this name.
+            options.push_str(&format!(",file={}", choice.member));
+        }
         if self.hosted.is_some() && !options::pairs(&options).any(|(name, _)| name == "screenshots") {
             // They are taken from outside, where no sample can draw them.
             options.push_str(if options.is_empty() { "screenshots=0" } else { ",screenshots=0" });
@@ -133,9 +172,12 @@ fn content(text: &str) -> std::io::Result<File> {
 }
 
 /// Names of what a library exports; none when it cannot be read as one.
-fn exports(file: File) -> Vec<String> {
+fn exports(mut file: &File) -> Vec<String> {
     let mut bytes = Vec::new();
     let read = std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_PE), &mut bytes);
-    let parsed = read.ok().and_then(|_| forensics::pe::Pe::parse(bytes).ok());
+    // It is sent after this.
+    let rewound = std::io::Seek::rewind(&mut file);
+    let read = read.and(rewound);
+    let parsed = read.ok().and_then(|()| forensics::pe::Pe::parse(bytes).ok());
     parsed.map(|pe| pe.exports().names).unwrap_or_default()
 }

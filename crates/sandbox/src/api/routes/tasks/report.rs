@@ -19,10 +19,9 @@ use tokio::time::Instant;
 use crate::api::reply::{self, Reply};
 use crate::api::routes::path::{Id, Texts};
 use crate::api::{Error, Result};
-use crate::results::{Compression, Folder, MEMORY, Members, REPORT, archive};
+use crate::results::{Compression, Folder, MEMORY, Members, PAGE, REPORT, archive};
 use crate::server::Sandbox;
 
-const HTML: &str = "reports/report.html";
 /// What pages made of a sample's words may do: nothing.
 const PAGE_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 /// How long a client that asks too early waits.
@@ -90,8 +89,20 @@ async fn until_processed(sandbox: &Sandbox, id: u32) -> Result<()> {
 }
 
 fn html(sandbox: &Sandbox, id: u32) -> Result<Response> {
-    let mut response = reply::file(open(sandbox, id, HTML)?, "text/html; charset=utf-8")?;
+    let folder = sandbox.analyses.find(id)?.ok_or_else(missing)?;
+    let page = match folder.find(PAGE)? {
+        Some(page) => page,
+        // Of an older version, or it could not be written.
+        None if folder.find(REPORT)?.is_some() => {
+            return Err(Error::not_found(format!(
+                "Report not found: this report has no page; /tasks/rereport/{id} makes both anew"
+            )));
+        }
+        None => return Err(missing()),
+    };
+    let mut response = reply::file(page, "text/html; charset=utf-8")?;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
 }
 

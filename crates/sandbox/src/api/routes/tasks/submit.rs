@@ -18,7 +18,7 @@ use crate::api::options;
 use crate::api::reply::Reply;
 use crate::api::{Error, Result};
 use crate::remote;
-use crate::samples::members;
+use crate::samples::members::{self, Format, Members};
 use crate::server::Sandbox;
 
 /// URLs and hashes of one call.
@@ -79,21 +79,17 @@ async fn store_files(
     file: File,
     errors: &mut Vec<String>,
 ) -> Result<Vec<u32>> {
-    let (archive, kind) = (file.content.reopen()?, file.content.digests.file_type.clone());
-    let options = wanted.task.options.clone().unwrap_or_default();
-    let look = move || {
-        let password = options::pairs(&options).find(|(name, _)| *name == "password");
-        let is_sample =
-            |kind: &str, name: &str| package::is_known(kind, name) || remote::is_known(kind, name);
-        members::of(archive, &kind, password.map(|(_, password)| password), &is_sample)
+    let format = Format::of(&file.content.digests.file_type, &file.name);
+    let found = match format {
+        Some(format) => look(sandbox, wanted, &file, format).await?,
+        None => None,
     };
-    let found = tokio::task::spawn_blocking(look).await.map_err(std::io::Error::other)?;
-    let found = match found {
-        Ok(Some(found)) => found,
-        // What cannot be looked into here may open in the guest.
-        Ok(None) | Err(_) => return Ok(vec![store_file(sandbox, wanted.clone(), file).await?]),
-    };
+    // What cannot be looked into here may open in the guest.
+    let Some(found) = found else { return Ok(vec![store_file(sandbox, wanted.clone(), file).await?]) };
     errors.extend(found.left_out.iter().map(|left_out| format!("{}: {left_out}", file.name)));
+    if found.names.is_empty() && format.is_some_and(Format::is_mail) {
+        return Ok(vec![store_file(sandbox, wanted.clone(), file).await?]);
+    }
     if found.names.is_empty() {
         return Err(Error::bad("nothing in this archive can be run or opened"));
     }
@@ -105,6 +101,30 @@ async fn store_files(
         found.names.iter().map(|member| with_warnings(tx, &task(member), &wanted.warnings)).collect()
     };
     Ok(sandbox.db.write(create).await?)
+}
+
+/// The members of a file, when it can be opened.
+async fn look(
+    sandbox: &Arc<Sandbox>,
+    wanted: &Wanted,
+    file: &File,
+    format: Format,
+) -> Result<Option<Members>> {
+    let archive = file.content.reopen()?;
+    let options = wanted.task.options.clone().unwrap_or_default();
+    // Decoders ask for memory, so that not all are looked into at once.
+    let _turn = sandbox.archiving.acquire().await.map_err(std::io::Error::other)?;
+    let look = move || {
+        let password = options::pairs(&options).find(|(name, _)| *name == "password");
+        let is_sample =
+            |kind: &str, name: &str| package::is_known(kind, name) || remote::is_known(kind, name);
+        members::of(archive, format, password.map(|(_, password)| password), &is_sample)
+    };
+    let found = tokio::task::spawn_blocking(look).await.map_err(std::io::Error::other);
+    Ok(found.and_then(|found| found).unwrap_or_else(|error| {
+        tracing::warn!(target: "sandbox", %error, name = file.name, "an archive was not looked into");
+        None
+    }))
 }
 
 /// A URL, or the hash of a sample that is here.
