@@ -148,8 +148,8 @@ fn take_in(dir: &Path, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Received
     let mut file = NamedTempFile::new_in(dir)?;
     let mut digesting = digest::Digesting::start();
     while let Some(piece) = pieces.blocking_recv() {
+        digesting.push(&piece);
         file.write_all(&piece)?;
-        digesting.push(piece);
     }
     let mut start = Vec::new();
     file.reopen()?.take(forensics::filetype::ENOUGH as u64).read_to_end(&mut start)?;

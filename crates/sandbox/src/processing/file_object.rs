@@ -40,7 +40,7 @@ pub fn of(mut file: File, name: &str, path: &str) -> io::Result<Json> {
         }
         let missing = forensics::filetype::ENOUGH.saturating_sub(start.len());
         start.extend_from_slice(&piece[..piece.len().min(missing)]);
-        digesting.push(Bytes::from(piece));
+        digesting.push(&Bytes::from(piece));
     }
     let digests = digesting.finish(forensics::filetype::of(&start).description);
     Ok(object(name, path, &digests, urls(io::Cursor::new(start))?))

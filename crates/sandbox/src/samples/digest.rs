@@ -1,4 +1,4 @@
-//! All hashes of a content in one pass, on a second thread so that two of them run side by side.
+//! All hashes of a content in one pass.
 
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use store::sandbox::Digests;
 
-/// Pieces that wait for the second thread.
+/// Pieces that wait for a thread.
 const WAITING: usize = 16;
 
 /// Whether a text is 64 hexadecimal digits in lower case.
@@ -32,63 +32,80 @@ pub fn sha256(mut from: impl io::Read) -> io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-/// Hashes that are being made.
+/// A hash that is made on a thread of its own.
+struct Beside<H> {
+    pieces: SyncSender<Bytes>,
+    made: JoinHandle<H>,
+}
+
+impl<H: Default + Send + 'static> Beside<H> {
+    fn start(update: fn(&mut H, &[u8])) -> Self {
+        let (pieces, waiting) = sync_channel::<Bytes>(WAITING);
+        let made = std::thread::spawn(move || {
+            let mut hash = H::default();
+            waiting.iter().for_each(|piece| update(&mut hash, &piece));
+            hash
+        });
+        Self { pieces, made }
+    }
+
+    fn push(&self, piece: &Bytes) {
+        // The thread ends only after this sender.
+        let _ = self.pieces.send(piece.clone());
+    }
+
+    fn finish(self) -> H {
+        drop(self.pieces);
+        // It ends otherwise only by a panic, which goes on here.
+        self.made.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// Hashes that are being made: the slow ones side by side, the others where the content is written.
 pub struct Digesting {
     size: u64,
-    md5: Md5,
     sha256: Sha256,
-    sha512: Sha512,
     crc32: crc32fast::Hasher,
-    /// The second thread has the two that together take about as long as all the others.
-    others: SyncSender<Bytes>,
-    other: JoinHandle<(Sha1, Ssdeep)>,
+    md5_and_sha1: Beside<(Md5, Sha1)>,
+    sha512: Beside<Sha512>,
+    ssdeep: Beside<Ssdeep>,
 }
 
 impl Digesting {
     pub fn start() -> Self {
-        let (others, pieces) = sync_channel::<Bytes>(WAITING);
-        let other = std::thread::spawn(move || {
-            let (mut sha1, mut ssdeep) = (Sha1::new(), Ssdeep::default());
-            for piece in pieces {
-                sha1.update(&piece);
-                ssdeep.update(&piece);
-            }
-            (sha1, ssdeep)
-        });
         Self {
             size: 0,
-            md5: Md5::new(),
             sha256: Sha256::new(),
-            sha512: Sha512::new(),
             crc32: crc32fast::Hasher::new(),
-            others,
-            other,
+            md5_and_sha1: Beside::start(|(md5, sha1), piece| {
+                md5.update(piece);
+                sha1.update(piece);
+            }),
+            sha512: Beside::start(|sha512, piece| sha512.update(piece)),
+            ssdeep: Beside::start(Ssdeep::update),
         }
     }
 
-    pub fn push(&mut self, piece: Bytes) {
+    pub fn push(&mut self, piece: &Bytes) {
+        self.md5_and_sha1.push(piece);
+        self.sha512.push(piece);
+        self.ssdeep.push(piece);
         self.size += piece.len() as u64;
-        self.md5.update(&piece);
-        self.sha256.update(&piece);
-        self.sha512.update(&piece);
-        self.crc32.update(&piece);
-        // The thread ends only after this sender.
-        let _ = self.others.send(piece);
+        self.sha256.update(piece);
+        self.crc32.update(piece);
     }
 
     pub fn finish(self, file_type: String) -> Digests {
-        drop(self.others);
-        // It ends otherwise only by a panic, which goes on here.
-        let (sha1, ssdeep) = self.other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (md5, sha1) = self.md5_and_sha1.finish();
         Digests {
             file_size: self.size,
             file_type,
-            md5: hex(&self.md5.finalize()),
+            md5: hex(&md5.finalize()),
             sha1: hex(&sha1.finalize()),
             sha256: hex(&self.sha256.finalize()),
-            sha512: hex(&self.sha512.finalize()),
+            sha512: hex(&self.sha512.finish().finalize()),
             crc32: format!("{:08X}", self.crc32.finalize()),
-            ssdeep: Some(ssdeep.finish()),
+            ssdeep: Some(self.ssdeep.finish().finish()),
         }
     }
 }
