@@ -25,7 +25,7 @@ pub(crate) use digest::hex;
 pub use digest::{Digesting, is_sha256, sha256};
 
 /// Pieces that wait to be written or hashed; beyond that the sender waits.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 
 /// Where samples lie.
 #[derive(Clone, Debug)]

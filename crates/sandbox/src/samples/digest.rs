@@ -11,8 +11,8 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use store::sandbox::Digests;
 
-/// Pieces that wait for a thread.
-const WAITING: usize = 16;
+/// Pieces that wait for a thread. They are some hundred KiB each, and each thread may be at others.
+const WAITING: usize = 4;
 
 /// Whether a text is 64 hexadecimal digits in lower case.
 pub fn is_sha256(text: &str) -> bool {
