@@ -4,10 +4,11 @@ use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use bytes::Bytes;
 use forensics::hash::ssdeep::Ssdeep;
-use md5::{Digest as _, Md5};
+use md5::{Digest, Md5};
+use sha2::Sha512;
 use store::sandbox::Digests;
 
 /// A content up to here is hashed sooner than threads are started.
@@ -46,13 +47,14 @@ trait Update: Clone + Send + 'static {
 
 impl Update for Md5 {
     fn update(&mut self, bytes: &[u8]) {
-        md5::Digest::update(self, bytes);
+        Digest::update(self, bytes);
     }
 }
 
-impl Update for Context {
+/// This one, as aws-lc's makes no use of vectors on processors of AMD.
+impl Update for Sha512 {
     fn update(&mut self, bytes: &[u8]) {
-        Context::update(self, bytes);
+        Digest::update(self, bytes);
     }
 }
 
@@ -102,7 +104,7 @@ pub struct Digesting {
     sha1: Context,
     sha256: Context,
     md5: Hashing<Md5>,
-    sha512: Hashing<Context>,
+    sha512: Hashing<Sha512>,
     ssdeep: Hashing<Ssdeep>,
 }
 
@@ -114,7 +116,7 @@ impl Digesting {
             sha1: Context::new(&SHA1_FOR_LEGACY_USE_ONLY),
             sha256: Context::new(&SHA256),
             md5: Hashing::Here(Md5::new()),
-            sha512: Hashing::Here(Context::new(&SHA512)),
+            sha512: Hashing::Here(Sha512::new()),
             ssdeep: Hashing::Here(Ssdeep::default()),
         }
     }
@@ -141,7 +143,7 @@ impl Digesting {
             md5: hex(&self.md5.finish().finalize()),
             sha1: hex(self.sha1.finish().as_ref()),
             sha256: hex(self.sha256.finish().as_ref()),
-            sha512: hex(self.sha512.finish().finish().as_ref()),
+            sha512: hex(&self.sha512.finish().finalize()),
             crc32: format!("{:08X}", self.crc32.finalize()),
             ssdeep: Some(self.ssdeep.finish().finish()),
         }
