@@ -172,6 +172,7 @@ fn state(
     let kept = Arc::new(kept);
     plugins::collection::mark_interrupted(&kept)?;
     plugins::hunt::resume(&kept)?;
+    plugins::user::forget_removed(&kept)?;
     let surroundings = World::of_process();
     let world = World {
         writes: write_policy(&loaded.config, &surroundings),
