@@ -22,6 +22,7 @@ use crate::results::MEMORY;
 use crate::samples::chosen::{Choice, Chosen};
 use crate::scheduler::{Analyst, Run};
 
+mod allowance;
 mod calls;
 mod dropped;
 pub mod left_behind;
