@@ -22,6 +22,7 @@ use crate::results::MEMORY;
 use crate::samples::chosen::{Choice, Chosen};
 use crate::scheduler::{Analyst, Run};
 
+mod allowance;
 mod calls;
 mod dropped;
 pub mod left_behind;
@@ -31,6 +32,7 @@ pub(crate) mod network;
 pub mod package;
 mod record;
 pub(crate) mod screen;
+mod told;
 
 pub(crate) use log::Log;
 use package::Plan;
@@ -367,20 +369,11 @@ impl Analysis {
     fn say(&mut self, event: &Event) {
         match event {
             Event::Started { pid } => self.log.info(&format!("the first process is {pid}")),
-            Event::Exited(exit) => self.log.info(&format!("the first process ended: {exit:?}")),
+            Event::Exited(exit) => self.log.info(&told::ended(*exit)),
             Event::File(facts) => {
                 self.log.info(&format!("dropped {} ({} bytes)", facts.path.to_text(), facts.size))
             }
-            Event::Finished(counts) => {
-                if counts.timed_out {
-                    self.log.info("the time was over: all processes were killed");
-                }
-                if counts.memories_left_out > 0 {
-                    let many = counts.memories_left_out;
-                    self.log.info(&format!("the memory of {many} further processes that ended was left out"));
-                }
-                self.log.info(&format!("the run is over: {counts:?}"));
-            }
+            Event::Finished(counts) => told::over(counts).iter().for_each(|line| self.log.info(line)),
             Event::Process(_)
             | Event::Syscalls(_)
             | Event::Output { .. }

@@ -146,8 +146,14 @@ on_each! {
         for next in [Status::Completed, Status::Reported] {
             write(db, move |tx| set_status(tx, 3, next)).await;
         }
+        let completed = write(db, |tx| view(tx, 3)).await.unwrap().completed_on.unwrap();
+        // Stamps of two moments may be the same.
+        let long_ago = Stamp(completed.0 - 1_000_000);
+        let sql = "UPDATE tasks SET completed_on = $1 WHERE id = 3";
+        write(db, move |tx| tx.execute(sql, params![long_ago])).await;
         assert!(write(db, |tx| complete_again(tx, 3)).await);
         assert!(write(db, |tx| set_status(tx, 3, Status::Reported)).await);
+        assert_eq!(write(db, |tx| view(tx, 3)).await.unwrap().completed_on, Some(long_ago));
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Done);
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Unknown);
         // The number of a deleted task is not given to another.
