@@ -1,5 +1,6 @@
 //! What every database must do with tasks.
 
+use super::change::again;
 use super::*;
 use crate::db::Db;
 use crate::db::fresh::on_each;
@@ -128,7 +129,12 @@ on_each! {
         finish(db, 1).await;
         write(db, |tx| { take(tx, 2)?; guest::begin(tx, 2, "linux1", "linux-1", "QEMU") }).await;
         assert_eq!(write(db, requeue_running).await, [2]);
+        // What both runs have to say is said once.
+        for message in ["one", "two", "one"] {
+            write(db, move |tx| fail(tx, 2, message)).await;
+        }
         let task = write(db, |tx| view(tx, 2)).await.unwrap();
+        assert_eq!(task.errors, ["one", "two"]);
         assert_eq!((task.status, task.started_on, task.guest), (Status::Pending, None, None));
     }
 
@@ -140,6 +146,11 @@ on_each! {
         let task = write(db, |tx| view(tx, 3)).await.unwrap();
         assert_eq!((task.priority, &*task.target), (7, "http://x.example"));
         assert_eq!(write(db, |tx| view(tx, 2)).await.unwrap().priority, 2);
+        // A clock that was asked for stays; the time of submission is not one.
+        write(db, |tx| tx.execute("UPDATE tasks SET added_on = 1000000, clock = 1000000 WHERE id = 2", &[])).await;
+        assert_eq!(write(db, |tx| Ok(again(view(tx, 2)?.unwrap()).clock)).await, None);
+        write(db, |tx| tx.execute("UPDATE tasks SET clock = 7000000 WHERE id = 2", &[])).await;
+        assert_eq!(write(db, |tx| Ok(again(view(tx, 2)?.unwrap()).clock)).await, Some(Stamp(7_000_000)));
         assert!(write(db, |tx| take(tx, 3)).await);
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Busy);
         assert!(!write(db, |tx| complete_again(tx, 3)).await);
