@@ -59,16 +59,16 @@ async fn answer(sandbox: &Sandbox, filter: Filter) -> Result<Reply<Tasks>> {
 }
 
 fn filter(mut query: HashMap<String, String>) -> Result<Filter> {
-    let number = |name: &str| {
-        let parse = |text: &String| {
-            text.parse::<u32>().map_err(|_| Error::bad(format!("{name}: {text:?} is not a number")))
-        };
-        query.get(name).filter(|text| !text.is_empty()).map(parse).transpose()
-    };
     // Whole seconds: later than one is in the next, at the earliest.
-    let completed_after =
-        number("completed_after")?.map(|second| Stamp(i64::from(second) * 1_000_000 + 999_999));
-    let (limit, offset) = (number("limit")?, number("offset")?.unwrap_or(0));
+    let completed_after = number::<i64>(&query, "completed_after")?
+        .map(|second| Stamp(second.saturating_mul(1_000_000).saturating_add(999_999)));
+    let (limit, offset) = (number(&query, "limit")?, number(&query, "offset")?.unwrap_or(0));
     let mut text = |name: &str| query.remove(name).filter(|text| !text.is_empty());
     Ok(Filter { sample: None, owner: text("owner"), status: text("status"), completed_after, limit, offset })
+}
+
+fn number<T: std::str::FromStr>(query: &HashMap<String, String>, name: &str) -> Result<Option<T>> {
+    let parse =
+        |text: &String| text.parse().map_err(|_| Error::bad(format!("{name}: {text:?} is not a number")));
+    query.get(name).filter(|text| !text.is_empty()).map(parse).transpose()
 }
