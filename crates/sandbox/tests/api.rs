@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::db::{Db, DbResult, Location};
-use store::sandbox::{Status, task};
+use store::sandbox::{NewTask, Status, task};
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -408,6 +408,31 @@ async fn lists_are_cut_and_narrowed() {
     for path in ["/tasks/list/-1", "/tasks/list/abc", "/tasks/view/1.5", "/tasks/view/", "/nothing"] {
         assert_eq!(server.refused(path).await.0, 404, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_long_list_is_sent_as_it_is_read_and_looks_like_a_short_one() {
+    let server = Server::start().await;
+    let create = |tx: &mut store::db::Tx<'_>| -> DbResult<()> {
+        (0..501)
+            .try_for_each(|number| task::create(tx, &NewTask::of_url(&format!("u {number}"))).map(drop))?;
+        task::fail(tx, 501, "one")?;
+        task::fail(tx, 501, "two")
+    };
+    server.sandbox.db.write(create).await.unwrap();
+    let short = server.get("/tasks/list/500").await;
+    assert!(short.headers().contains_key("content-length"));
+    let short = short.text().await.unwrap();
+    let long = server.get("/tasks/list").await;
+    assert!(!long.headers().contains_key("content-length"));
+    assert_eq!(long.headers()["content-type"], "application/json");
+    let long = long.text().await.unwrap();
+    // To the letter, up to the last of the short one.
+    let same = short.strip_suffix("\n  ]\n}\n").unwrap();
+    assert_eq!(&long[..same.len()], same);
+    let tasks = serde_json::from_str::<Json>(&long).unwrap()["tasks"].as_array().unwrap().clone();
+    assert!(tasks.iter().map(|task| task["id"].as_u64().unwrap()).eq(1..=501));
+    assert_eq!(tasks[500]["errors"], json!(["one", "two"]));
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn write<T: Send + 'static>(
     db.write(work).await.unwrap()
 }
 
-async fn ids(db: &Db, filter: Filter) -> Vec<u32> {
+async fn listed(db: &Db, filter: Filter) -> Vec<u32> {
     write(db, move |tx| list(tx, &filter)).await.into_iter().map(|task| task.id).collect()
 }
 
@@ -74,12 +74,12 @@ on_each! {
         finish(db, 3).await;
         finish(db, 1).await;
         write(db, |tx| fail(tx, 4, "no luck")).await;
-        assert_eq!(ids(db, Filter::default()).await, [3, 1, 2, 4]);
-        assert_eq!(ids(db, Filter { limit: Some(2), offset: 1, ..Filter::default() }).await, [1, 2]);
-        assert_eq!(ids(db, Filter { limit: Some(0), ..Filter::default() }).await, [0; 0]);
-        assert_eq!(ids(db, Filter { owner: Some("b".into()), ..Filter::default() }).await, [2]);
-        assert_eq!(ids(db, Filter { status: Some("pending".into()), ..Filter::default() }).await, [2, 4]);
-        assert_eq!(ids(db, Filter { completed_after: Some(Stamp(0)), ..Filter::default() }).await, [3, 1]);
+        assert_eq!(listed(db, Filter::default()).await, [3, 1, 2, 4]);
+        assert_eq!(listed(db, Filter { limit: Some(2), offset: 1, ..Filter::default() }).await, [1, 2]);
+        assert_eq!(listed(db, Filter { limit: Some(0), ..Filter::default() }).await, [0; 0]);
+        assert_eq!(listed(db, Filter { owner: Some("b".into()), ..Filter::default() }).await, [2]);
+        assert_eq!(listed(db, Filter { status: Some("pending".into()), ..Filter::default() }).await, [2, 4]);
+        assert_eq!(listed(db, Filter { completed_after: Some(Stamp(0)), ..Filter::default() }).await, [3, 1]);
         let all = write(db, |tx| list(tx, &Filter::default())).await;
         assert_eq!(all.iter().map(|task| task.errors.len()).collect::<Vec<_>>(), [0, 0, 0, 1]);
         let counts = write(db, counts).await;
