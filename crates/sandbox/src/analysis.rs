@@ -182,6 +182,9 @@ impl Analysis {
     async fn drive(&mut self, guest: &Guest) -> Result<(), String> {
         let member = self.member().await?;
         let mut plan = Plan::of(&self.run.task, member.as_ref());
+        if let Some(text) = plan.not_as_asked(&self.run.task) {
+            self.warn(text).await;
+        }
         self.tell("uploading", &format!("the package is {}", plan.package));
         if plan.package == package::reboot::NAME {
             plan.command.extend(self.bring_back(guest).await?);
@@ -287,7 +290,7 @@ impl Analysis {
         let options = self.run.task.options.as_deref().unwrap_or_default();
         match options::pairs(options).find(|(name, _)| *name == "trace").map(|(_, value)| value) {
             _ if self.has_option("free") => Tracing::Off,
-            Some("ptrace") => Tracing::Stops,
+            Some(options::TRACE) => Tracing::Stops,
             _ => Tracing::Kernel,
         }
     }
@@ -403,6 +406,15 @@ impl Analysis {
         let path = self.run.folder.path().join(crate::results::CAPTURE);
         if let Err(error) = tokio::task::block_in_place(|| guest.take_capture(&path)) {
             self.fail(format!("the capture was not kept: {error}"));
+        }
+    }
+
+    /// Tells clients of what is done otherwise than asked; the run itself has not failed.
+    async fn warn(&mut self, text: String) {
+        self.log.warning(&text);
+        let id = self.run.task.id;
+        if let Err(error) = self.run.sandbox.db.write(move |tx| task::fail(tx, id, &text)).await {
+            tracing::error!(target: "sandbox", task = id, %error, "a warning was not written");
         }
     }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Module};
+use crate::api::options;
 
 mod anomaly;
 pub mod bson;
@@ -169,8 +170,8 @@ fn of(case: &Case<'_>) -> io::Result<Json> {
     }
     behavior.read_logs(case)?;
     let mut report = behavior.report();
-    if case.task.options.as_deref().is_some_and(|options| options.split(',').any(|one| one == "json.calls=0"))
-    {
+    let options = case.task.options.as_deref().unwrap_or_default();
+    if options::pairs(options).any(|(name, value)| name == "json.calls" && options::is_off(value)) {
         for process in report["processes"].as_array_mut().into_iter().flatten() {
             process["calls"] = json!([]);
         }
