@@ -91,11 +91,12 @@ pub(super) fn again(task: Task) -> NewTask {
     }
 }
 
-/// Sends a task through processing again; false unless it had been through. When its run was completed stays as it is.
+/// Sends a task through processing again; false unless it had been through. It counts as completed anew (the Cuckoo reference,
+/// section 3.1).
 pub fn complete_again(tx: &mut Tx<'_>, id: u32) -> DbResult<bool> {
-    let sql = "UPDATE tasks SET status = $2, processing = NULL WHERE id = $1 AND status IN ($3, $4)";
+    let sql = "UPDATE tasks SET status = $2, processing = NULL, completed_on = $3 WHERE id = $1 AND status IN ($4, $5)";
     let (next, done, failed) = (Status::Completed, Status::Reported, Status::FailedProcessing);
-    let changed = tx.execute(sql, params![id, next.name(), done.name(), failed.name()])?;
+    let changed = tx.execute(sql, params![id, next.name(), Stamp::now(), done.name(), failed.name()])?;
     Ok(changed == 1)
 }
 

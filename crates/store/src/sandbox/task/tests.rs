@@ -164,7 +164,7 @@ on_each! {
         write(db, move |tx| tx.execute(sql, params![long_ago])).await;
         assert!(write(db, |tx| complete_again(tx, 3)).await);
         assert!(write(db, |tx| set_status(tx, 3, Status::Reported)).await);
-        assert_eq!(write(db, |tx| view(tx, 3)).await.unwrap().completed_on, Some(long_ago));
+        assert!(write(db, |tx| view(tx, 3)).await.unwrap().completed_on > Some(long_ago));
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Done);
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Unknown);
         // The number of a deleted task is not given to another.
