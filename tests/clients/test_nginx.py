@@ -1,5 +1,6 @@
 """The sandbox's API behind the real nginx, with the configuration that is shipped."""
 
+import json
 import pathlib
 import shutil
 import socket
@@ -48,9 +49,18 @@ class Nginx(unittest.TestCase):
             command = [NGINX, "-c", str(server.folder / "nginx.conf"), "-p", str(server.folder)]
             with subprocess.Popen(command, stderr=subprocess.PIPE) as nginx:
                 try:
-                    self.through(f"http://127.0.0.1:{port}", (server.data / "cuckoo.token").read_text().strip())
+                    url, token = f"http://127.0.0.1:{port}", (server.data / "cuckoo.token").read_text().strip()
+                    self.through(url, token)
+                    server.process.terminate()
+                    server.process.wait(60)
+                    self.while_it_is_away(url)
                 finally:
                     nginx.terminate()
+
+    def while_it_is_away(self, url):
+        answer = requests.get(url + "/cuckoo/status")
+        self.assertEqual((answer.status_code, answer.headers["content-type"]), (502, "application/json"))
+        self.assertEqual(list(answer.json()), ["message"])
 
     def through(self, url, token):
         for _ in range(100):
@@ -67,6 +77,16 @@ class Nginx(unittest.TestCase):
             sample = session.get(url + "/files/view/id/1").json()["sample"]
             self.assertEqual(sample["file_size"], len(content))
             self.assertEqual(session.get(f"{url}/files/get/{sample['sha256']}").content, content)
+            # Of a length that nobody says, and of a name that is not one of the host's.
+            pieces = (piece for piece in [b"url=http", b"://x.example"])
+            headers = {"Host": "sandbox.example", "Content-Type": "application/x-www-form-urlencoded"}
+            task = session.post(url + "/tasks/create/url", data=pieces, headers=headers).json()["task_id"]
+            # What is streamed comes at once, not when it is over.
+            with session.get(f"{url}/tasks/events/{task}", stream=True) as events:
+                first = json.loads(next(events.iter_lines()).removeprefix(b"data: "))
+            self.assertEqual((first["id"], first["status"]), (task, "pending"))
+            refusal = session.get(url + "/tasks/view/99")
+            self.assertEqual((refusal.status_code, refusal.json()), (404, {"message": "Task not found"}))
 
 
 if __name__ == "__main__":
