@@ -160,7 +160,7 @@ fn choose(task: &Task, file_type: &str, name: &str) -> &'static Package {
 }
 
 /// Words between blanks; quotes keep blanks, and a backslash keeps what follows.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let (mut words, mut word, mut is_word) = (Vec::new(), String::new(), false);
     let mut quote = None;
     let mut letters = text.chars();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
+use crate::analysis::package::words;
 use crate::internet::{Proxy, Route};
 
 /// The most bytes of all of them.
@@ -60,6 +61,9 @@ fn one(name: &str, value: &str, proxies: &BTreeMap<String, Proxy>) -> Result<()>
     if name == "trace" && value != TRACE {
         return refuse(TRACE);
     }
+    if name == "environment" && words(value).iter().any(|word| word.find('=').is_none_or(|at| at == 0)) {
+        return refuse("words of the form NAME=value");
+    }
     Ok(())
 }
 
@@ -85,6 +89,8 @@ mod tests {
         assert_eq!(text("route=internet"), "options: route=internet: allowed are none, drop, fake, inetsim");
         assert!(text("free=maybe").contains("yes") && text("a=b, json.calls=few").contains("no"));
         assert_eq!(text("trace=strace"), "options: trace=strace: allowed are ptrace");
+        assert!(text("environment=A=1 B").contains("NAME=value") && text("environment==1").contains("NAME"));
+        assert!(check("environment=A=1 B=,x=y", &BTreeMap::new()).is_ok());
         assert!(text("a=b\nid=7").contains("line breaks"));
     }
 }
