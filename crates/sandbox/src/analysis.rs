@@ -305,7 +305,7 @@ impl Analysis {
                 .collect(),
             folder: plan.folder.as_str().into(),
             user: if plan.as_root { Owner::Root } else { Owner::Guest },
-            watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
+            watch: plan.watched().map(Into::into).collect(),
             limits: Limits {
                 milliseconds: (self.timeout() + if self.dumps() { FOR_DUMPS } else { 0 }) * 1000,
                 wait_for_all: true,

@@ -4,7 +4,7 @@
 //! Cuckoo's own guests logged (`logs/<pid>.bson`, `logs/all.stap`) becomes the same events. Processes are known by their id and
 //! when they began, since ids are used again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 
@@ -12,11 +12,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Module};
+use anomaly::Anomalies;
+use modules::Modules;
+use programs::Programs;
+use summary::Groups;
 
 mod anomaly;
 pub mod bson;
 mod modules;
 pub mod monitor;
+mod programs;
 pub mod stap;
 mod summary;
 mod tree;
@@ -32,6 +37,9 @@ const MAX_CALLS: usize = 50_000;
 /// Of all processes together: the report is made in memory.
 const MAX_CALLS_OF_ALL: usize = 200_000;
 const MAX_PROCESSES: usize = 10_000;
+/// Calls by which a process makes another, and those by which it becomes another program.
+const MAKES: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
+const BECOMES: [&str; 2] = ["execve", "execveat"];
 
 /// A line of the events, in the order in which things happened. Times in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,7 +145,7 @@ impl Call {
 }
 
 /// One process.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(super) struct Process {
     pid: u32,
     ppid: u32,
@@ -148,10 +156,15 @@ pub(super) struct Process {
     calls: Vec<Call>,
     calls_cut: u64,
     has_ended: bool,
+    // Of all calls, also those that are not told one by one.
+    summary: Groups,
+    modules: Modules,
+    counts: BTreeMap<String, u64>,
+    programs: Programs,
 }
 
 /// All processes, in the order in which they began.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Behavior {
     processes: Vec<Process>,
     /// The process that has an id, or had it last: calls may be told after the end.
@@ -159,6 +172,10 @@ struct Behavior {
     /// Those that are kept.
     calls: usize,
     cut: u64,
+    summary: Groups,
+    anomalies: Anomalies,
+    /// Who made a process, by what calls said.
+    makers: BTreeMap<u32, u32>,
     counted: BTreeMap<String, u64>,
 }
 
@@ -168,6 +185,7 @@ fn of(case: &Case<'_>) -> io::Result<Json> {
         behavior.read_events(file)?;
     }
     behavior.read_logs(case)?;
+    behavior.complete();
     let mut report = behavior.report();
     if case.task.options.as_deref().is_some_and(|options| options.split(',').any(|one| one == "json.calls=0"))
     {
@@ -254,11 +272,13 @@ impl Behavior {
             .and_then(|at| self.processes.get_mut(*at))
             .filter(|known| !known.has_ended)
         {
+            let calls = known.programs.became(process.first_seen, &process.path, &process.command_line);
             (known.name, known.path, known.command_line) = (process.name, process.path, process.command_line);
             if known.ppid == 0 {
                 known.ppid = process.ppid;
             }
-            return;
+            let pid = process.pid;
+            return calls.into_iter().for_each(|call| self.made(pid, call));
         }
         if self.processes.len() < MAX_PROCESSES {
             self.current.insert(process.pid, self.processes.len());
@@ -271,15 +291,73 @@ impl Behavior {
             let name = format!("process {}", call.pid);
             self.begin(Process { pid: call.pid, name, first_seen: call.time, ..Process::default() });
         }
-        let Some(process) = self.current.get(&call.pid).and_then(|at| self.processes.get_mut(*at)) else {
+        if MAKES.contains(&call.api.as_str()) && call.return_value > 0 && self.makers.len() < MAX_PROCESSES {
+            self.makers.insert(call.return_value as u32, call.pid);
+        }
+        let pid = call.pid;
+        let is_program = BECOMES.contains(&call.api.as_str()) && call.succeeded();
+        let call = match self.current.get(&pid).and_then(|at| self.processes.get_mut(*at)) {
+            Some(process) if is_program => process.programs.call(call),
+            _ => Some(call),
+        };
+        if let Some(call) = call {
+            self.made(pid, call);
+        }
+    }
+
+    /// A call about which all is known.
+    fn made(&mut self, pid: u32, call: Call) {
+        let Some(at) = self.current.get(&pid).copied() else {
             self.cut += 1 + call.repeated;
             return;
         };
+        let Some(process) = self.processes.get_mut(at) else { return };
+        self.summary.add(&call);
+        self.anomalies.add(&call, at, pid);
+        process.summary.add(&call);
+        process.modules.add(&call);
+        *process.counts.entry(call.api.clone()).or_default() += 1 + call.repeated;
         if process.calls.len() < MAX_CALLS && self.calls < MAX_CALLS_OF_ALL {
             self.calls += 1;
-            process.calls.push(call);
+            // Those that waited go where they belong.
+            let place = match BECOMES.contains(&call.api.as_str()) {
+                true => {
+                    process.calls.iter().rposition(|other| other.time <= call.time).map_or(0, |at| at + 1)
+                }
+                false => process.calls.len(),
+            };
+            process.calls.insert(place, call);
         } else {
             process.calls_cut += 1 + call.repeated;
+        }
+    }
+
+    /// When nothing comes any more.
+    fn complete(&mut self) {
+        let waiting: Vec<(u32, Call)> = self
+            .processes
+            .iter_mut()
+            .flat_map(|process| process.programs.rest().into_iter().map(|call| (process.pid, call)))
+            .collect();
+        waiting.into_iter().for_each(|(pid, call)| self.made(pid, call));
+        self.adopt();
+    }
+
+    /// A process that the kernel did not announce as somebody's child belongs to whoever made it.
+    fn adopt(&mut self) {
+        let known: HashSet<u32> = self.processes.iter().map(|process| process.pid).collect();
+        for at in 0..self.processes.len() {
+            let (pid, ppid) = (self.processes[at].pid, self.processes[at].ppid);
+            let Some(maker) = self.makers.get(&pid).filter(|_| !known.contains(&ppid)) else { continue };
+            let like = self.processes.iter().find(|process| process.pid == *maker);
+            let like = like.map(|like| (like.name.clone(), like.path.clone(), like.command_line.clone()));
+            let process = &mut self.processes[at];
+            process.ppid = *maker;
+            if process.path.is_empty()
+                && let Some(like) = like
+            {
+                (process.name, process.path, process.command_line) = like;
+            }
         }
     }
 
@@ -287,13 +365,15 @@ impl Behavior {
         let mut report = json!({
             "processes": self.processes.iter().map(process).collect::<Vec<_>>(),
             "processtree": tree::of(&self.processes),
-            "summary": summary::of(self.processes.iter().flat_map(|process| &process.calls)),
+            "summary": self.summary.report(),
             "generic": self.processes.iter().map(generic).collect::<Vec<_>>(),
             "apistats": self.processes.iter().map(counts).collect::<Map<_, _>>(),
         });
-        let anomaly = anomaly::of(&self.processes);
-        if !anomaly.is_empty() {
-            report["anomaly"] = anomaly.into();
+        if !self.anomalies.list().is_empty() {
+            report["anomaly"] = self.anomalies.list().into();
+        }
+        if self.summary.cut() > 0 {
+            report["summary_cut"] = self.summary.cut().into();
         }
         if !self.counted.is_empty() {
             report["calls_counted"] = json!(self.counted);
@@ -332,7 +412,7 @@ fn process(process: &Process) -> Json {
         "first_seen": process.first_seen,
         "time": 0,
         "track": true,
-        "modules": modules::of(&process.calls),
+        "modules": process.modules.list(),
         "calls": process.calls.iter().map(Call::report).collect::<Vec<_>>(),
     })
 }
@@ -344,16 +424,12 @@ fn generic(process: &Process) -> Json {
         "process_name": process.name,
         "process_path": process.path,
         "first_seen": process.first_seen,
-        "summary": summary::of(process.calls.iter()),
+        "summary": process.summary.report(),
     })
 }
 
 fn counts(process: &Process) -> (String, Json) {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for call in &process.calls {
-        *counts.entry(&call.api).or_default() += 1 + call.repeated;
-    }
-    (process.pid.to_string(), json!(counts))
+    (process.pid.to_string(), json!(process.counts))
 }
 
 #[cfg(test)]
@@ -388,6 +464,7 @@ mod tests {
             let line = serde_json::to_string(&event).unwrap();
             behavior.add(serde_json::from_str(&line).unwrap());
         }
+        behavior.complete();
         behavior.report()
     }
 
@@ -430,5 +507,52 @@ mod tests {
             (&report["summary"]["file_deleted"], &report["apistats"]["77"]),
             (&json!(["/tmp/y"]), &json!({"unlinkat": 1}))
         );
+    }
+
+    #[test]
+    fn what_comes_after_the_calls_that_are_told_is_in_the_summary_all_the_same() {
+        let mut events = vec![begins(10, 1, "x", 1.0)];
+        events.extend(
+            (0..MAX_CALLS).map(|_| calls(10, "file", "stat", json!({"filepath": "/none"}), "ENOENT")),
+        );
+        events.push(calls(10, "file", "unlink", json!({"filepath": "/evidence"}), ""));
+        events.push(calls(10, "file", "mmap", json!({"filepath": "/evil.so", "protection": 5}), ""));
+        events.push(calls(10, "system", "io_uring_setup", json!({}), "EPERM"));
+        let report = report(events);
+        assert_eq!(report["calls_cut"], 3);
+        assert_eq!(report["summary"]["file_deleted"], json!(["/evidence"]));
+        assert_eq!(report["generic"][0]["summary"]["file_deleted"], json!(["/evidence"]));
+        assert_eq!(report["processes"][0]["modules"][0]["basename"], "evil.so");
+        assert_eq!(
+            report["apistats"]["10"],
+            json!({"stat": MAX_CALLS, "unlink": 1, "mmap": 1, "io_uring_setup": 1})
+        );
+        assert_eq!(report["anomaly"][0]["funcname"], "io_uring_setup");
+    }
+
+    #[test]
+    fn a_child_that_is_its_makers_sibling_is_put_below_its_maker() {
+        let made = |api: &str, child: i64| match calls(10, "process", api, json!({}), "") {
+            Event::Call(call) => Event::Call(Box::new(Call { return_value: child, ..*call })),
+            other => other,
+        };
+        let unnamed = Event::Process {
+            time: 3.0,
+            pid: 12,
+            ppid: 81,
+            name: String::new(),
+            path: String::new(),
+            command_line: String::new(),
+        };
+        let report = report(vec![
+            begins(10, 1, "sh", 1.0),
+            made("clone", 11),
+            calls(11, "file", "unlink", json!({"filepath": "/x"}), ""),
+            made("clone", 12),
+            unnamed,
+        ]);
+        let children = report["processtree"][0]["children"].as_array().unwrap();
+        let names: Vec<_> = children.iter().map(|child| (&child["pid"], &child["process_name"])).collect();
+        assert_eq!(names, [(&json!(11), &json!("sh")), (&json!(12), &json!("sh"))]);
     }
 }
