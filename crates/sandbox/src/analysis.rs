@@ -341,6 +341,7 @@ impl Analysis {
                     self.log.info("no process lived until the time was over");
                     return Ok(());
                 };
+                self.listen(guest);
                 self.take(event, recorder).map_err(written)?;
             }
             self.log.info("the time is over: memory is written, then all processes are killed");
@@ -351,9 +352,17 @@ impl Analysis {
             events.kill().await.map_err(ended)?;
         }
         while let Some(event) = events.next().await.map_err(ended)? {
+            self.listen(guest);
             self.take(event, recorder).map_err(written)?;
         }
         Ok(())
+    }
+
+    /// Writes down what the agent had to say, when it said it.
+    fn listen(&mut self, guest: &Guest) {
+        for line in guest.agent().take_log() {
+            self.log.guest(&line);
+        }
     }
 
     fn take(&mut self, event: Event, recorder: &mut Recorder) -> std::io::Result<()> {
@@ -394,9 +403,7 @@ impl Analysis {
 
     /// The last evidence from outside, and the power off.
     async fn end(&mut self, guest: &Guest) {
-        for line in guest.agent().log() {
-            self.log.guest(&line);
-        }
+        self.listen(guest);
         if self.run.task.memory && guest.end().is_none() {
             self.tell("dumping memory", "writing the memory of the machine");
             if let Err(error) = guest.dump_memory(&self.run.folder.path().join(MEMORY)).await {
