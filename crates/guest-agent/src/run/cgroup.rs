@@ -1,7 +1,7 @@
 //! A cgroup (version 2) for one run. A process cannot leave it by forking, and everything in it dies at once.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,17 +16,23 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// The kernel says when a group empties; asking now and then costs little and needs no trust in that.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Joins a cgroup by its file of members, and makes it the root of all that this process and its children see of cgroups. As the
+/// Makes a cgroup, known by its file of members, the root of all that this process and its children will see of cgroups. As the
 /// hierarchy is mounted with `nsdelegate`, not even root moves one of them out of it, to be watched, limited and killed no more.
+/// Who writes 0 to what this gives is a member: what comes before that is no part of the run.
 #[allow(unsafe_code)]
-pub fn enter(members: &Path) -> io::Result<()> {
-    fs::write(members, "0")?;
+pub fn entrance(members: &Path) -> io::Result<File> {
+    let open = |path: &Path| OpenOptions::new().write(true).open(path);
+    // Opened from outside, both lead in and out.
+    let (mut group, mut outside) = (open(members)?, open(&Path::new(ROOT).join("cgroup.procs"))?);
+    group.write_all(b"0")?;
     // SAFETY: of all that can be unshared, only open files (CLONE_FILES) would break what the library relies on.
     match unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) } {
         // A kernel without such namespaces.
-        Err(rustix::io::Errno::INVAL) => Ok(()),
-        outcome => Ok(outcome?),
+        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+        Err(error) => return Err(error.into()),
     }
+    outside.write_all(b"0")?;
+    Ok(group)
 }
 
 /// The path of a process's cgroup as the agent sees it.

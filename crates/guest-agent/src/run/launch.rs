@@ -40,6 +40,7 @@ fn become_sample(words: &[OsString]) -> io::Error {
     let number =
         |word: &OsString| word.to_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
     let steps = || -> io::Result<()> {
+        let mut group = cgroup::entrance(Path::new(cgroup))?;
         setsid()?;
         let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
         setrlimit(Resource::Core, limit(0))?;
@@ -52,14 +53,13 @@ fn become_sample(words: &[OsString]) -> io::Error {
         } else {
             filter::refuse_io_uring()?;
         }
-        // The calls from here to the sample's first are left out by the host.
-        cgroup::enter(Path::new(cgroup))?;
         let (uid, gid) = (Uid::from_raw(number(uid) as u32), Gid::from_raw(number(gid) as u32));
         set_thread_groups(&[gid])?;
         set_thread_res_gid(gid, gid, gid)?;
         set_thread_res_uid(uid, uid, uid)?;
         std::env::set_current_dir(folder)
-            .map_err(|error| io::Error::other(format!("{}: {error}", folder.to_string_lossy())))
+            .map_err(|error| io::Error::other(format!("{}: {error}", folder.to_string_lossy())))?;
+        group.write_all(b"0")
     };
     match steps() {
         Ok(()) => Command::new(program).args(arguments).exec(),
