@@ -65,6 +65,24 @@ class OneUser(unittest.TestCase):
                 remove()
             self.assertEqual(server.client("Fred", "administrator").rows(favorites), [])
 
+    def test_a_kill_between_a_users_deletion_and_what_was_kept_leaves_nothing(self):
+        save = "SELECT favorites_save(name='mine', specs=dict(A=dict()), type='CLIENT') AS Saved FROM scope()"
+        favorites = "SELECT name FROM favorites_list()"
+        with Server() as server:
+            for name in ("Fred", "Mike"):
+                server.client(name, "administrator").rows(save)
+            kept = server.data / "profiles" / "fred.json"
+            content = kept.read_bytes()
+            server.process.kill()
+            server.process.wait(60)
+            # The database has the deletion, the file is still there: as a kill leaves them.
+            server.command("user", "remove", "Fred")
+            kept.write_bytes(content)
+            server.restart()
+            self.assertFalse(kept.exists())
+            self.assertEqual(server.client("Fred", "administrator").rows(favorites), [])
+            self.assertEqual(server.client("Mike", "administrator").rows(favorites), [{"name": "mine"}])
+
     @staticmethod
     def id_of(admin, email):
         return next(user["id"] for user in admin.ok("GET", "users")["users"] if user["email"] == email)

@@ -111,3 +111,18 @@ pub fn remove(scope: &Scope<'_>, name: &str) -> Result<bool, Error> {
     server.profiles.remove(name).map_err(failed)?;
     Ok(was_there)
 }
+
+/// Forgets what users kept whose deletion a kill cut short, so that nobody who gets the name finds it.
+pub fn forget_removed(server: &Server) -> Result<(), Error> {
+    let users = all(server)?;
+    // A database without anybody is another one than theirs, or not set up yet.
+    if users.is_empty() {
+        return Ok(());
+    }
+    let names = users.iter().map(|user| user.name.as_str()).chain([SUPER_USER]);
+    match server.profiles.keep_only(names).map_err(failed)? {
+        0 => {}
+        forgotten => tracing::info!(forgotten, "what users kept who are gone was removed"),
+    }
+    Ok(())
+}

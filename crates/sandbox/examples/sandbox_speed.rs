@@ -1,7 +1,7 @@
 //! How fast the sandbox is: restoring, whole analyses over the REST API, calls, uploads. Clients and machines share this host.
 //!
 //! `cargo xtask bench sandbox_speed` runs it, with the guest that `cargo xtask test rust` has built; each line is
-//! `BENCH <name> <figure> <unit> budget <figure>`.
+//! `BENCH <name> <figure> <unit> budget <figure>`. A word (restore, analyses, calls, upload) measures that alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,12 +46,22 @@ async fn measure() {
         Ok(_) => return eprintln!("not run: `cargo xtask test rust` builds the guest"),
         Err(error) => return eprintln!("not run: {error}"),
     };
-    restores(&qemu).await;
+    let only = std::env::args().nth(1);
+    let is_asked = |name| only.as_deref().is_none_or(|only| only == name);
+    if is_asked("restore") {
+        restores(&qemu).await;
+    }
     let bench = Bench::start(qemu).await;
-    bench.one().await;
-    bench.flood().await;
-    bench.calls().await;
-    bench.upload().await;
+    if is_asked("analyses") {
+        bench.one().await;
+        bench.flood().await;
+    }
+    if is_asked("calls") {
+        bench.calls().await;
+    }
+    if is_asked("upload") {
+        bench.upload().await;
+    }
     bench.stop.cancel();
 }
 
@@ -150,9 +160,11 @@ impl Bench {
     }
 
     async fn calls(&self) {
+        let task = self.submit().await;
         let (count, end) = (Arc::new(AtomicU64::new(0)), Instant::now() + CALLS_LAST);
         let caller = |_| {
-            let (http, url, count) = (Client::new(), format!("{}/tasks/view/1", self.root), count.clone());
+            let (http, url, count) =
+                (Client::new(), format!("{}/tasks/view/{task}", self.root), count.clone());
             tokio::spawn(async move {
                 while Instant::now() < end {
                     let answer = http.get(&url).send().await.expect("an answer");

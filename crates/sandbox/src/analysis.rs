@@ -22,6 +22,7 @@ use crate::results::MEMORY;
 use crate::samples::chosen::{Choice, Chosen};
 use crate::scheduler::{Analyst, Run};
 
+mod allowance;
 mod calls;
 mod dropped;
 pub mod left_behind;
@@ -31,6 +32,7 @@ pub(crate) mod network;
 pub mod package;
 mod record;
 pub(crate) mod screen;
+mod told;
 
 pub(crate) use log::Log;
 use package::Plan;
@@ -180,6 +182,9 @@ impl Analysis {
     async fn drive(&mut self, guest: &Guest) -> Result<(), String> {
         let member = self.member().await?;
         let mut plan = Plan::of(&self.run.task, member.as_ref());
+        if let Some(text) = plan.not_as_asked(&self.run.task) {
+            self.warn(text).await;
+        }
         self.tell("uploading", &format!("the package is {}", plan.package));
         if plan.package == package::reboot::NAME {
             plan.command.extend(self.bring_back(guest).await?);
@@ -285,7 +290,7 @@ impl Analysis {
         let options = self.run.task.options.as_deref().unwrap_or_default();
         match options::pairs(options).find(|(name, _)| *name == "trace").map(|(_, value)| value) {
             _ if self.has_option("free") => Tracing::Off,
-            Some("ptrace") => Tracing::Stops,
+            Some(options::TRACE) => Tracing::Stops,
             _ => Tracing::Kernel,
         }
     }
@@ -376,20 +381,11 @@ impl Analysis {
     fn say(&mut self, event: &Event) {
         match event {
             Event::Started { pid } => self.log.info(&format!("the first process is {pid}")),
-            Event::Exited(exit) => self.log.info(&format!("the first process ended: {exit:?}")),
+            Event::Exited(exit) => self.log.info(&told::ended(*exit)),
             Event::File(facts) => {
                 self.log.info(&format!("dropped {} ({} bytes)", facts.path.to_text(), facts.size))
             }
-            Event::Finished(counts) => {
-                if counts.timed_out {
-                    self.log.info("the time was over: all processes were killed");
-                }
-                if counts.memories_left_out > 0 {
-                    let many = counts.memories_left_out;
-                    self.log.info(&format!("the memory of {many} further processes that ended was left out"));
-                }
-                self.log.info(&format!("the run is over: {counts:?}"));
-            }
+            Event::Finished(counts) => told::over(counts).iter().for_each(|line| self.log.info(line)),
             Event::Process(_)
             | Event::Syscalls(_)
             | Event::Output { .. }
@@ -417,6 +413,15 @@ impl Analysis {
         let path = self.run.folder.path().join(crate::results::CAPTURE);
         if let Err(error) = tokio::task::block_in_place(|| guest.take_capture(&path)) {
             self.fail(format!("the capture was not kept: {error}"));
+        }
+    }
+
+    /// Tells clients of what is done otherwise than asked; the run itself has not failed.
+    async fn warn(&mut self, text: String) {
+        self.log.warning(&text);
+        let id = self.run.task.id;
+        if let Err(error) = self.run.sandbox.db.write(move |tx| task::fail(tx, id, &text)).await {
+            tracing::error!(target: "sandbox", task = id, %error, "a warning was not written");
         }
     }
 

@@ -248,7 +248,11 @@ impl Pool {
 
 /// The wish at which the best of the machines fails.
 fn why_never(machines: &[Machine], task: &Task) -> String {
-    let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    // Machines of one guest share its label.
+    let list = |mut names: Vec<&str>| {
+        names.dedup();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    };
     match machines.iter().filter_map(|machine| machine.misfit(task)).max() {
         None => NONE_YET.to_owned(),
         Some(Misfit::Machine) => format!(

@@ -31,8 +31,8 @@ pub struct Sandbox {
     pub submitted: Notify,
     /// Told when there is something new to process.
     pub completed: Notify,
-    /// Archives that are written at a time: each takes a processor, and as much disk as the results.
-    pub archiving: Semaphore,
+    /// Archives that are written or read at a time: each takes a processor, and as much disk or memory as it is large.
+    archiving: Arc<Semaphore>,
     /// What is said of tasks besides their records.
     pub notes: Notes,
 }
@@ -96,6 +96,11 @@ impl Notes {
         self.news.subscribe()
     }
 
+    /// Whether a machine is still at work on a task, whatever became of it.
+    pub fn is_running(&self, task: u32) -> bool {
+        self.running.lock().contains_key(&task)
+    }
+
     /// Ends a task early, if it runs.
     pub fn stop(&self, task: u32) {
         if let Some(stop) = self.running.lock().get(&task) {
@@ -117,13 +122,56 @@ impl Sandbox {
             pool,
             submitted: Notify::new(),
             completed: Notify::new(),
-            archiving: Semaphore::new(MAX_ARCHIVES),
+            archiving: Arc::new(Semaphore::new(MAX_ARCHIVES)),
             notes: Notes::default(),
         }))
+    }
+}
+
+impl Sandbox {
+    /// Writes or reads an archive when it is its turn. The turn lasts until the work is done, also when who asked for it has left.
+    pub async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let turn = self.archiving.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let in_turn = move || {
+            let _turn = turn;
+            work()
+        };
+        tokio::task::spawn_blocking(in_turn).await.map_err(io::Error::other)?
     }
 }
 
 /// Serves the API until `stop` is done.
 pub async fn serve(sandbox: Arc<Sandbox>, incoming: Incoming, stop: impl Future<Output = ()>) {
     serve::http::serve(incoming, crate::api::service(sandbox), stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::db::Location;
+
+    #[tokio::test]
+    async fn who_leaves_does_not_let_more_archives_be_written_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(&Location::Sqlite(dir.path().join("harrier.db"))).await.unwrap();
+        let settings = Settings::in_dir(dir.path().to_owned());
+        let sandbox = Sandbox::open(db, settings, Pool::new(Vec::new())).unwrap();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        for _ in 0..MAX_ARCHIVES {
+            let (wait, (begun, begins)) = (wait.clone(), tokio::sync::oneshot::channel());
+            let work = sandbox.in_turn(move || {
+                let _ = begun.send(());
+                wait.lock().recv().map_err(io::Error::other)
+            });
+            // It begins, and nobody waits for its end.
+            tokio::select! { _ = work => panic!("it cannot be done"), begun = begins => begun.unwrap() }
+        }
+        assert_eq!(sandbox.archiving.available_permits(), 0);
+        drop(go);
+        sandbox.in_turn(|| Ok(())).await.unwrap();
+    }
 }

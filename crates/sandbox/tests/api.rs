@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use serve::listener::{Limits, Listener};
 use serve::shutdown::CancellationToken;
 use store::db::{Db, DbResult, Location};
-use store::sandbox::{Status, task};
+use store::sandbox::{NewTask, Status, task};
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -190,7 +190,10 @@ async fn a_submission_is_shown_as_in_the_manual() {
     let content = server.get(&format!("/files/get/{EMPTY}")).await;
     assert_eq!(content.headers()["content-type"], "application/octet-stream; charset=UTF-8");
     assert_eq!(content.headers()["content-length"], "0");
-    assert_eq!(server.refused("/files/view/id/0").await, (400, "Invalid lookup term".into()));
+    for path in ["/files/view/id/0", "/files/view/sha512/x", "/v1/files/view/name/empty.bin"] {
+        assert_eq!(server.refused(path).await, (400, "Invalid lookup term".into()), "{path}");
+    }
+    assert_eq!(server.refused("/files/view/id/x").await.0, 404);
     for path in [
         "/files/view/id/9",
         "/files/view/md5/x",
@@ -223,6 +226,7 @@ async fn what_senders_put_on_the_wire_is_understood() {
     for (kind, body, words) in [
         (form, "", "no URL"),
         (form, "url=", "no URL"),
+        (form, "url=++", "no URL"),
         (form, "url=http://a.example&timeout=abc", "timeout"),
         (form, "url=http://a.example&options=route%3Dinternet", "allowed are none"),
         (form, "url=http://a.example&memory=perhaps", "memory"),
@@ -237,6 +241,43 @@ async fn what_senders_put_on_the_wire_is_understood() {
     assert_eq!(server.send("/tasks/create/file", unique()).await.0, 200);
     let again = server.send("/tasks/create/file", unique()).await;
     assert_eq!(again, (400, json!({"message": "This file has already been submitted"})));
+}
+
+#[tokio::test]
+async fn names_of_files_come_in_every_way_that_senders_know() {
+    let server = Server::start().await;
+    let post = |body: Vec<u8>| {
+        let request = server.http.post(format!("{}/tasks/create/file", server.root));
+        let request = request.header("content-type", "Multipart/Form-Data; charset=utf-8; Boundary=\"X\"");
+        async move { answer(request.body(body).send().await.unwrap()).await }
+    };
+    let form = |head: &[u8]| [b"--X\r\n", head, b"\r\n\r\n\0\x01\r\n-\r\n--X--\r\n"].concat();
+    for (head, name) in [
+        (&b"Content-Disposition: form-data; name=\"file\"; filename=\"a\0b\x01.txt\""[..], "a%00b%01.txt"),
+        (b"Content-Disposition: form-data; name=\"file\"; filename=\"a%0Ab.txt\"", "a%0Ab.txt"),
+        (
+            b"Content-Disposition: form-data; name=\"file\"; filename=\"\xe2\x80\xaefdp.exe\"",
+            "\u{202e}fdp.exe",
+        ),
+        (b"content-disposition: form-data; name=file; filename*=utf-8''%E2%82%AC.exe", "\u{20ac}.exe"),
+        (b"CONTENT-DISPOSITION: form-data; Name=\"file\"; FileName=\"a;b\xff.txt\"", "a;b\u{fffd}.txt"),
+    ] {
+        let (status, created) = post(form(head)).await;
+        assert_eq!(status, 200, "{created}");
+        let task = server.json(&format!("/tasks/view/{}", created["task_id"])).await["task"].clone();
+        assert_eq!(task["target"], format!("/uploads/{}/{name}", created["task_id"]));
+        // Contents are not touched.
+        assert_eq!(task["sample"]["file_size"], 5);
+    }
+    let sample = server.json("/files/view/id/1").await["sample"].clone();
+    let content = server.get(&format!("/files/get/{}", sample["sha256"].as_str().unwrap())).await;
+    assert_eq!(content.bytes().await.unwrap(), &b"\0\x01\r\n-"[..]);
+    // What would be held in memory and looked through again and again is refused at once.
+    let long = [&b"--X\r\nContent-Disposition: form-data; name=\""[..], &b"n".repeat(1 << 20)].concat();
+    for (body, words) in [(form(&long), "the head of a part"), (b"n".repeat(1 << 20), "no part within")] {
+        let (status, refusal) = post(body).await;
+        assert!(status == 400 && refusal["message"].as_str().unwrap().contains(words), "{refusal}");
+    }
 }
 
 #[tokio::test]
@@ -358,13 +399,40 @@ async fn lists_are_cut_and_narrowed() {
     assert_eq!(ids("/tasks/list?status=reported").await, [3]);
     assert_eq!(ids("/tasks/list?status=nonsense").await, [0; 0]);
     assert_eq!(ids("/tasks/list?completed_after=0").await, [3]);
+    assert_eq!(ids("/tasks/list?completed_after=-5").await, [3]);
     assert_eq!(ids("/tasks/list?completed_after=4000000000").await, [0; 0]);
+    assert_eq!(ids("/tasks/list?completed_after=9223372036854775807").await, [0; 0]);
     assert_eq!(server.refused("/tasks/list?completed_after=x").await.0, 400);
     server.submit("x", b"x").await;
     assert_eq!(ids("/tasks/sample/1").await, [5]);
     for path in ["/tasks/list/-1", "/tasks/list/abc", "/tasks/view/1.5", "/tasks/view/", "/nothing"] {
         assert_eq!(server.refused(path).await.0, 404, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_long_list_is_sent_as_it_is_read_and_looks_like_a_short_one() {
+    let server = Server::start().await;
+    let create = |tx: &mut store::db::Tx<'_>| -> DbResult<()> {
+        (0..501)
+            .try_for_each(|number| task::create(tx, &NewTask::of_url(&format!("u {number}"))).map(drop))?;
+        task::fail(tx, 501, "one")?;
+        task::fail(tx, 501, "two")
+    };
+    server.sandbox.db.write(create).await.unwrap();
+    let short = server.get("/tasks/list/500").await;
+    assert!(short.headers().contains_key("content-length"));
+    let short = short.text().await.unwrap();
+    let long = server.get("/tasks/list").await;
+    assert!(!long.headers().contains_key("content-length"));
+    assert_eq!(long.headers()["content-type"], "application/json");
+    let long = long.text().await.unwrap();
+    // To the letter, up to the last of the short one.
+    let same = short.strip_suffix("\n  ]\n}\n").unwrap();
+    assert_eq!(&long[..same.len()], same);
+    let tasks = serde_json::from_str::<Json>(&long).unwrap()["tasks"].as_array().unwrap().clone();
+    assert!(tasks.iter().map(|task| task["id"].as_u64().unwrap()).eq(1..=501));
+    assert_eq!(tasks[500]["errors"], json!(["one", "two"]));
 }
 
 #[tokio::test]
@@ -381,6 +449,10 @@ async fn tasks_are_scheduled_anew_deleted_and_reported_again() {
     let busy = (500, "The task is currently being processed, cannot delete".to_owned());
     assert_eq!(server.refused("/tasks/delete/3").await, busy);
     assert_eq!(server.json("/tasks/rereport/3").await, json!({"success": false}));
+    // Another took the place of this one, and its machine is not done yet.
+    server.sandbox.notes.begin(1);
+    assert_eq!(server.refused("/tasks/delete/1").await, busy);
+    server.sandbox.notes.end(1);
     let task = server.reported().await;
     assert_eq!(server.json(&format!("/tasks/rereport/{task}")).await, json!({"success": true}));
     server.set(task, &[Status::Reported]).await;
@@ -446,6 +518,7 @@ async fn reports_and_archives_are_what_clients_unpack() {
     let zip = server.get(&of("/all?tar=zip")).await;
     assert_eq!(zip.headers()["content-type"], "application/zip");
     assert_eq!(server.refused(&of("/maec")).await, (400, "Invalid report format".into()));
+    assert_eq!(server.refused("/tasks/report/99/maec").await.0, 400);
     let summary = server.json(&format!("/tasks/summary/{task}")).await;
     assert_eq!(
         summary,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{GUEST, Outcome, collect, qemu, root_sh, sh};
+use common::{GUEST, Outcome, alone, collect, qemu, root_sh, sh};
 use sandbox::Error;
 use sandbox::error::End;
 use sandbox::machine::{Guest, Qemu, Spec};
@@ -421,6 +421,23 @@ async fn a_data_directory_that_is_closed_to_others_serves_too() {
     let closed = Qemu::open(dir.path(), &sandbox::machine::Settings::default()).unwrap();
     let guest = closed.restore(&Spec::new(GUEST)).await.unwrap();
     assert_eq!(run(&guest, sh("echo works")).await.output, "works\n");
+}
+
+#[test]
+fn a_second_test_command_waits_for_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("lock");
+    let first = alone(&lock);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let path = lock.clone();
+    let second = std::thread::spawn(move || {
+        let _file = alone(&path);
+        sender.send("second").unwrap();
+    });
+    assert!(receiver.recv_timeout(std::time::Duration::from_millis(300)).is_err());
+    drop(first);
+    second.join().unwrap();
+    assert_eq!(receiver.recv(), Ok("second"));
 }
 
 /// Not a test of its own: the process that the next one kills.

@@ -13,8 +13,12 @@ use tower::Service;
 
 use crate::listener::{Connection, Incoming};
 
-/// How long the headers of a request may take.
-const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+mod patience;
+#[cfg(test)]
+mod tests;
+
+use patience::{Pace, Patience, Watched};
+
 /// The most bytes of headers.
 const MAX_HEADER_BYTES: usize = 256 << 10;
 /// The most headers.
@@ -24,7 +28,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Serves until `stop` is done, then lets running requests end. The [`crate::listener::ConnectInfo`] of the connection is
 /// among the extensions of each request.
-pub async fn serve<S, B>(mut incoming: Incoming, service: S, stop: impl Future<Output = ()>)
+pub async fn serve<S, B>(incoming: Incoming, service: S, stop: impl Future<Output = ()>)
 where
     S: Service<Request<Body>, Response = http::Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -33,7 +37,22 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let builder = builder();
+    serve_with(Patience::DEFAULT, incoming, service, stop).await;
+}
+
+async fn serve_with<S, B>(
+    patience: Patience,
+    mut incoming: Incoming,
+    service: S,
+    stop: impl Future<Output = ()>,
+) where
+    S: Service<Request<Body>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: hyper::body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let ending = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -47,7 +66,7 @@ where
         };
         let service =
             TowerToHyperService::new(WithInfo { inner: service.clone(), info: connection.info().clone() });
-        let served = serve_one(&builder, connection, service, &ending);
+        let served = serve_one(patience, connection, service, &ending);
         tokio::spawn(served);
     }
     drop(incoming);
@@ -56,12 +75,13 @@ where
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
+/// Its timer belongs to one connection.
+fn builder(patience: Patience, pace: Pace) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .timer(pace)
+        .header_read_timeout(patience.idle)
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS);
     builder
@@ -75,7 +95,7 @@ fn builder() -> Builder<TokioExecutor> {
 
 /// The connection as a future that ends with it.
 fn serve_one<S, B>(
-    builder: &Builder<TokioExecutor>,
+    patience: Patience,
     connection: Connection,
     service: TowerToHyperService<WithInfo<S>>,
     ending: &GracefulShutdown,
@@ -89,7 +109,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let peer = connection.info().peer_addr;
-    let served = builder.serve_connection_with_upgrades(TokioIo::new(connection), service).into_owned();
+    let pace = Pace::new(patience, connection.crowd());
+    let builder = builder(patience, pace.clone());
+    let io = TokioIo::new(Watched::new(connection, pace));
+    let served = builder.serve_connection_with_upgrades(io, service).into_owned();
     let watched = ending.watch(served);
     async move {
         if let Err(error) = watched.await {

@@ -25,6 +25,7 @@ use crate::identity::PeerIdentity;
 
 mod slots;
 
+pub use slots::Crowd;
 use slots::{Slot, Slots};
 
 /// Connections that passed the handshake and wait to be served.
@@ -143,7 +144,7 @@ impl Accept {
         };
         let info = ConnectInfo { peer_addr: peer, identity };
         // Nobody takes it while the server is stopping.
-        let _ = self.sender.send(Connection { stream, info, _slot: slot }).await;
+        let _ = self.sender.send(Connection { stream, info, slot }).await;
     }
 }
 
@@ -176,7 +177,7 @@ impl Stream {
 pub struct Connection {
     stream: Stream,
     info: ConnectInfo,
-    _slot: Slot,
+    slot: Slot,
 }
 
 impl Connected for Connection {
@@ -191,6 +192,11 @@ impl Connection {
     /// Who is at the other end.
     pub fn info(&self) -> &ConnectInfo {
         &self.info
+    }
+
+    /// Whether connections are scarce, where this one comes from.
+    pub fn crowd(&self) -> Crowd {
+        self.slot.crowd()
     }
 }
 

@@ -39,6 +39,8 @@ pub mod hunt;
 pub mod metadata;
 pub mod monitoring;
 pub mod profile;
+#[cfg(test)]
+mod random;
 pub mod result_log;
 pub mod revocation;
 pub mod rights;

@@ -1,5 +1,6 @@
 //! What users keep for themselves: options, favourites and messages.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -121,6 +122,22 @@ impl Profiles {
         durable::remove(&self.path(user)?)
     }
 
+    /// Forgets all but these users, and what a kill left half written; gives how many were forgotten. For a server that starts.
+    pub fn keep_only<'a>(&self, users: impl IntoIterator<Item = &'a str>) -> Result<usize> {
+        let kept: HashSet<PathBuf> = users.into_iter().filter_map(|user| self.path(user).ok()).collect();
+        let _changing = self.changing.lock();
+        let names = fs::read_dir(&self.dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut forgotten = 0;
+        for entry in names.map_err(Error::io("list", &self.dir))? {
+            let path = entry.path();
+            if !kept.contains(&path) {
+                durable::remove(&path)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+
     fn path(&self, user: &str) -> Result<PathBuf> {
         let name = encode::file_name(&user.to_lowercase()).ok_or(Error::PathInvalid)?;
         Ok(self.dir.join(name + ".json"))
@@ -168,6 +185,21 @@ mod tests {
         // Who has kept nothing takes nothing over either.
         profiles.rename("nobody@example.org", "new@example.org").unwrap();
         assert_eq!(profiles.of("new@example.org").unwrap(), Profile::default());
+    }
+
+    #[test]
+    fn what_users_left_who_are_gone_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let profiles = Profiles::in_data_dir(dir.path()).unwrap();
+        let long = "x".repeat(1000);
+        for user in ["Fred", "gone@example.org", "Ünal"] {
+            profiles.update(user, |profile| profile.leave(Map::new())).unwrap();
+        }
+        fs::write(dir.path().join("profiles/.new-half"), "{").unwrap();
+        assert_eq!(profiles.keep_only(["FRED", "ünal", &long]).unwrap(), 2);
+        let has = |user: &str| !profiles.of(user).unwrap().messages.is_empty();
+        assert!(has("fred") && has("ünal") && !has("gone@example.org"));
+        assert_eq!(profiles.keep_only(["fred", "Ünal"]).unwrap(), 0);
     }
 
     #[test]

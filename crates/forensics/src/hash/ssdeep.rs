@@ -7,88 +7,27 @@
 //! chosen run side by side, in one pass.
 
 mod compare;
+mod rolling;
+
+use std::mem::take;
 
 pub use compare::compare;
+use rolling::{WINDOW, bits_of_cuts, is_cut, lowest_bits, of_run, rolled};
 
 /// Pieces in a signature at most; half of that in the second one.
 const LENGTH: usize = 64;
 const HALF: usize = LENGTH / 2;
 const MIN_BLOCK: u64 = 3;
-const WINDOW: usize = 7;
 /// The largest block size is `MIN_BLOCK << (SIZES - 1)`.
 const SIZES: usize = 31;
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Content after which sizes are dropped that cannot be chosen any more.
-const STRIDE: usize = 64 << 10;
-/// Hashes of pieces that are made together, in two registers.
-const LANES: usize = 16;
-
-/// The hash of the last seven bytes.
-#[derive(Clone, Default)]
-struct Rolling {
-    /// The bytes themselves, the oldest first, below an eighth that does not count.
-    window: u64,
-    sum: u32,
-    weighted: u32,
-    shifted: u32,
-}
-
-impl Rolling {
-    fn push(&mut self, byte: u8) -> u32 {
-        let c = u32::from(byte);
-        let oldest = (self.window >> (8 * (WINDOW - 1))) as u8;
-        self.weighted = self.weighted.wrapping_sub(self.sum).wrapping_add(WINDOW as u32 * c);
-        self.sum = self.sum.wrapping_add(c).wrapping_sub(u32::from(oldest));
-        self.window = self.window << 8 | u64::from(byte);
-        self.shifted = (self.shifted << 5) ^ c;
-        self.value()
-    }
-
-    fn value(&self) -> u32 {
-        self.sum.wrapping_add(self.weighted).wrapping_add(self.shifted)
-    }
-
-    /// Goes on to the first place where a piece of this size ends; one that `passes` goes on to where one of the next size does.
-    fn next_cut(&mut self, bytes: &[u8], size: usize, passes: bool) -> Way {
-        let mask = (1_u32 << size) - 1;
-        let mut rolling = self.clone();
-        let mut passed = 0;
-        for (at, &byte) in bytes.iter().enumerate() {
-            let rolled = rolling.push(byte);
-            // Most places fail here already.
-            if rolled.wrapping_add(1) & mask == 0 && is_cut(rolled, size) {
-                if passes && !is_cut(rolled, size + 1) {
-                    passed = at + 1;
-                    continue;
-                }
-                *self = rolling;
-                return Way { count: at + 1, cut: Some(rolled), passed };
-            }
-        }
-        *self = rolling;
-        Way { count: bytes.len(), cut: None, passed }
-    }
-}
-
-/// How far one went.
-struct Way {
-    count: usize,
-    /// The value at its end, which is a cut.
-    cut: Option<u32>,
-    /// Behind the last cut that was passed; 0 when there was none.
-    passed: usize,
-}
-
-/// Whether a piece of the size `MIN_BLOCK << size` ends where the rolling hash has this value: whether that and one is a multiple of
-/// the size.
-fn is_cut(rolled: u32, size: usize) -> bool {
-    // What a third is multiplied with modulo 2^32; products of no multiples of three are larger than any third.
-    const THIRD: u32 = 0xAAAA_AAAB;
-    let next = rolled.wrapping_add(1);
-    let (whole, part) = (next >> size, next & ((1 << size) - 1));
-    part == 0 && next != 0 && whole.wrapping_mul(THIRD) <= u32::MAX / 3
-}
+const STRIDE: usize = 2 << 10;
+/// Windows that are looked at together.
+const BLOCK: usize = 32;
+/// Hashes of pieces that are made together: those of 16 sizes, and seldom are there more than nine.
+const LANES: usize = 32;
 
 /// The running hashes of all sizes: FNV, of which only the lowest six bits are ever shown, and these depend on nothing else, so
 /// that as few bits are kept as processors multiply many of at once. Each
@@ -162,8 +101,12 @@ fn digit(hash: u16) -> u8 {
 }
 
 /// The hash of bytes handed over in pieces.
+#[derive(Clone)]
 pub struct Ssdeep {
-    rolling: Rolling,
+    /// The bytes that the first window needs, and a stretch of content behind them.
+    windows: Vec<u8>,
+    /// Of the rolling hashes of these windows.
+    lowest_bits: Vec<u8>,
     /// Block sizes from `first` on; the last has had no cut yet.
     sizes: Vec<Pieces>,
     hashes: Hashes,
@@ -171,34 +114,103 @@ pub struct Ssdeep {
     total: u64,
 }
 
+/// What a value of the rolling hash does.
+enum Effect {
+    None,
+    /// It ends a piece of the smallest size only, whose signature is full: of such ends the last alone counts.
+    Passed,
+    Cut,
+}
+
+/// A stretch of content on its way into the hashes.
+struct Way<'a> {
+    bytes: &'a [u8],
+    /// How much of it is in them.
+    done: usize,
+    /// Behind the last cut that was passed since then.
+    passed: Option<usize>,
+}
+
 impl Default for Ssdeep {
     fn default() -> Self {
         let hashes = Hashes([Hashes::START; Hashes::LEN]);
-        Ssdeep { rolling: Rolling::default(), sizes: vec![Pieces::default()], hashes, first: 0, total: 0 }
+        let windows = vec![0; WINDOW];
+        Ssdeep {
+            windows,
+            lowest_bits: Vec::new(),
+            sizes: vec![Pieces::default()],
+            hashes,
+            first: 0,
+            total: 0,
+        }
     }
 }
 
 impl Ssdeep {
     pub fn update(&mut self, bytes: &[u8]) {
-        for mut bytes in bytes.chunks(STRIDE) {
-            self.total += bytes.len() as u64;
-            while !bytes.is_empty() {
-                // Of the cuts of a full signature the last alone counts.
-                let way = self.rolling.next_cut(bytes, self.first, self.sizes[0].is_full());
-                let (piece, rest) = bytes.split_at(way.count);
-                let (passed, piece) = piece.split_at(way.passed);
-                if !passed.is_empty() {
-                    self.hashes.push(passed, self.sizes.len());
-                    self.cut_one(0);
-                }
-                self.hashes.push(piece, self.sizes.len());
-                if let Some(rolled) = way.cut {
-                    self.cut(rolled);
-                }
-                bytes = rest;
-            }
+        let (mut windows, mut lowest) = (take(&mut self.windows), take(&mut self.lowest_bits));
+        for stretch in bytes.chunks(STRIDE) {
+            windows.drain(..windows.len() - (WINDOW - 1));
+            windows.extend_from_slice(stretch);
+            lowest.resize(stretch.len(), 0);
+            lowest_bits(&windows, &mut lowest);
+            self.hash(&windows, &lowest);
+            self.total += stretch.len() as u64;
             self.forget();
         }
+        (self.windows, self.lowest_bits) = (windows, lowest);
+    }
+
+    /// Goes through a stretch block by block: in most of them no cut is possible.
+    fn hash(&mut self, windows: &[u8], lowest: &[u8]) {
+        let cuts = bits_of_cuts(self.first);
+        let mut way = Way { bytes: &windows[WINDOW - 1..], done: 0, passed: None };
+        for (at, lowest) in (0..).step_by(BLOCK).zip(lowest.chunks(BLOCK)) {
+            if !lowest.iter().fold(false, |any, bits| any | (bits & cuts == cuts)) {
+                continue;
+            }
+            match of_run(&windows[at..][..lowest.len() + WINDOW - 1]).map(|rolled| self.effect(rolled)) {
+                Some(Effect::None) => {}
+                Some(Effect::Passed) => way.passed = Some(at + lowest.len()),
+                Some(Effect::Cut) | None => self.hash_block(windows, at, lowest, &mut way),
+            }
+        }
+        self.hash_to(way.bytes.len(), &mut way);
+    }
+
+    fn hash_block(&mut self, windows: &[u8], start: usize, lowest: &[u8], way: &mut Way<'_>) {
+        let cuts = bits_of_cuts(self.first);
+        let candidates = (start..).zip(lowest).filter(|(_, bits)| *bits & cuts == cuts);
+        for (at, _) in candidates {
+            let Some(rolled) = windows[at..].first_chunk().map(rolled) else { return };
+            match self.effect(rolled) {
+                Effect::None => {}
+                Effect::Passed => way.passed = Some(at + 1),
+                Effect::Cut => {
+                    self.hash_to(at + 1, way);
+                    self.cut(rolled);
+                }
+            }
+        }
+    }
+
+    fn effect(&self, rolled: u32) -> Effect {
+        match (is_cut(rolled, self.first), self.sizes[0].is_full()) {
+            (false, _) => Effect::None,
+            (true, true) if !is_cut(rolled, self.first + 1) => Effect::Passed,
+            (true, _) => Effect::Cut,
+        }
+    }
+
+    /// Takes the stretch into all hashes up to there.
+    fn hash_to(&mut self, end: usize, way: &mut Way<'_>) {
+        if let Some(passed) = way.passed.take() {
+            self.hashes.push(&way.bytes[way.done..passed], self.sizes.len());
+            self.cut_one(0);
+            way.done = passed;
+        }
+        self.hashes.push(&way.bytes[way.done..end], self.sizes.len());
+        way.done = end;
     }
 
     /// A cut of one block size may be one of the next as well, and only then.
@@ -245,7 +257,7 @@ impl Ssdeep {
         while chosen > self.first && is_coarse(chosen) {
             chosen -= 1;
         }
-        let open = self.rolling.value() != 0;
+        let open = self.windows.last_chunk().is_some_and(|window| rolled(window) != 0);
         let at = chosen - self.first;
         // Without a cut, the next size would have run along: its half signature is that of one open piece.
         let next = if at + 1 < self.sizes.len() { at + 1 } else { at };
@@ -316,7 +328,7 @@ pub(crate) mod tests {
                 "changed" => changed(len, len / 3, len / 3 + len / 10),
                 kind => repetitive(kind, len),
             };
-            for piece in [1, 4096, usize::MAX] {
+            for piece in [11, 4096, usize::MAX] {
                 assert_eq!(hash(&bytes, piece), wanted, "{kind} {len} in pieces of {piece}");
             }
         }

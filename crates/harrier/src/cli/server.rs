@@ -17,6 +17,7 @@ use plugins::net::policy::Policy;
 use plugins::world::World;
 use plugins::write_policy::WritePolicy;
 use query::{Server, StoredSecrets};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serve::config::ServerConfig;
 use serve::listener::{Incoming, Limits, Listener};
 use serve::tls;
@@ -35,6 +36,9 @@ use crate::database;
 mod cuckoo;
 mod expiry;
 mod fleet;
+
+/// Open files that are asked of the system, as by the service that packages install.
+const OPEN_FILES: u64 = 200_000;
 
 /// Run the server.
 ///
@@ -58,6 +62,7 @@ pub struct Args {
 
 pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
     let logs = crate::log::start();
+    allow_open_files();
     let (loaded, dir) = load(&args, config)?;
     loaded.config.validate().with_context(|| format!("in {}", loaded.path.display()))?;
     tokio::runtime::Builder::new_multi_thread()
@@ -66,6 +71,16 @@ pub fn run(args: Args, config: Option<PathBuf>) -> Outcome {
         .build()?
         .block_on(serve(&args, loaded, dir, logs))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every agent keeps a connection open; shells allow 1,024 files unless asked for what the system allows.
+fn allow_open_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    let most = allowed.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if allowed.current.is_some_and(|current| current < most) {
+        // As many as before remain.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..allowed });
+    }
 }
 
 fn load(args: &Args, config: Option<PathBuf>) -> anyhow::Result<(Loaded, DataDir)> {
@@ -157,6 +172,7 @@ fn state(
     let kept = Arc::new(kept);
     plugins::collection::mark_interrupted(&kept)?;
     plugins::hunt::resume(&kept)?;
+    plugins::user::forget_removed(&kept)?;
     let surroundings = World::of_process();
     let world = World {
         writes: write_policy(&loaded.config, &surroundings),

@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
+use super::allowance::Allowance;
 use crate::processing::shown;
 
 /// Of the guest's name, in ours.
@@ -19,11 +20,7 @@ pub struct Dropped {
     folder: PathBuf,
     incoming: PathBuf,
     current: Option<Current>,
-    /// The agent keeps to the limits; a guest that is not the agent's any more need not.
-    files_left: u32,
-    bytes_left: u64,
-    /// What came beyond the limits, in files.
-    left_out: u64,
+    allowance: Allowance,
 }
 
 struct Current {
@@ -39,25 +36,21 @@ impl Dropped {
             folder: folder.to_owned(),
             incoming: incoming.to_owned(),
             current: None,
-            files_left: limits.dropped_files,
-            bytes_left: limits.dropped_total_bytes,
-            left_out: 0,
+            allowance: Allowance::new(limits.dropped_files, limits.dropped_total_bytes),
         }
     }
 
     /// Files that came beyond the limits, which no agent sends.
     pub fn left_out(&self) -> u64 {
-        self.left_out
+        self.allowance.refused()
     }
 
     /// A file begins. One that did not end is left.
     pub fn begin(&mut self, facts: FileFacts) -> io::Result<()> {
         self.current = None;
-        let Some(files_left) = self.files_left.checked_sub(1) else {
-            self.left_out += 1;
+        if !self.allowance.takes_one() {
             return Ok(());
-        };
-        self.files_left = files_left;
+        }
         let file = NamedTempFile::new_in(&self.incoming)?;
         self.current = Some(Current { facts, file, hash: Sha256::new() });
         Ok(())
@@ -65,12 +58,10 @@ impl Dropped {
 
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(current) = &mut self.current else { return Ok(()) };
-        let Some(bytes_left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
+        if !self.allowance.takes(bytes) {
             self.current = None;
-            self.left_out += 1;
             return Ok(());
-        };
-        self.bytes_left = bytes_left;
+        }
         current.hash.update(bytes);
         current.file.write_all(bytes)
     }

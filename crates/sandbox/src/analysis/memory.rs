@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use guest_protocol::Limits;
 
+use super::allowance::Allowance;
 use crate::guest::Agent;
 
 /// Of processes that end: how many, and bytes of one and of all. A process waits until its memory is sent.
@@ -27,10 +28,7 @@ pub struct Memory {
     /// How many there are of each process.
     numbers: HashMap<u32, u32>,
     current: Option<Current>,
-    /// The agent keeps to the limits; a guest that is not the agent's any more need not.
-    files_left: u32,
-    bytes_left: u64,
-    left_out: u64,
+    allowance: Allowance,
 }
 
 struct Current {
@@ -46,25 +44,21 @@ impl Memory {
             folder: folder.to_owned(),
             numbers: HashMap::new(),
             current: None,
-            files_left: limits.memories,
-            bytes_left: limits.memory_total_bytes,
-            left_out: 0,
+            allowance: Allowance::new(limits.memories, limits.memory_total_bytes),
         }
     }
 
     /// What came beyond the limits, which no agent sends.
     pub fn left_out(&self) -> u64 {
-        self.left_out
+        self.allowance.refused()
     }
 
     /// Memory of a process that ends begins. What there is of one that did not end stays.
     pub fn begin(&mut self, pid: u32) -> io::Result<()> {
         self.current = None;
-        let Some(files_left) = self.files_left.checked_sub(1) else {
-            self.left_out += 1;
+        if !self.allowance.takes_one() {
             return Ok(());
-        };
-        self.files_left = files_left;
+        }
         let file = self.create(pid)?;
         self.current = Some(Current { pid, file, bytes: 0 });
         Ok(())
@@ -72,12 +66,10 @@ impl Memory {
 
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(current) = &mut self.current else { return Ok(()) };
-        let Some(bytes_left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
+        if !self.allowance.takes(bytes) {
             self.current = None;
-            self.left_out += 1;
             return Ok(());
-        };
-        self.bytes_left = bytes_left;
+        }
         current.bytes += bytes.len() as u64;
         current.file.write_all(bytes)
     }

@@ -126,6 +126,13 @@ impl Plan {
         WATCHED.iter().chain(of_root).copied()
     }
 
+    /// What to say of a package that was asked for and is not there.
+    pub fn not_as_asked(&self, task: &Task) -> Option<String> {
+        let asked = task.package.as_deref().filter(|_| named(task).is_none())?;
+        let known: Vec<&str> = choice(task).iter().map(|package| package.name).collect();
+        Some(format!("the package {asked} is not known: {} is used, of {}", self.package, known.join(", ")))
+    }
+
     /// What to do about a run that broke off, when it is known.
     pub fn explain(&self, error: String, image: &str) -> String {
         match (self.needs, self.command.first()) {
@@ -144,17 +151,22 @@ pub fn is_known(file_type: &str, name: &str) -> bool {
     PACKAGES.iter().any(|package| !takes_all.contains(&package.name) && (package.fits)(file_type, name))
 }
 
+/// Those of which a task may name one.
+fn choice(task: &Task) -> &'static [&'static Package] {
+    if task.category == Category::Url { &[&url::PACKAGE] } else { PACKAGES }
+}
+
+fn named(task: &Task) -> Option<&'static Package> {
+    let name = task.package.as_deref()?;
+    let is = |package: &&&Package| package.name == name || package.aliases.contains(&name);
+    choice(task).iter().find(is).copied()
+}
+
 fn choose(task: &Task, file_type: &str, name: &str) -> &'static Package {
-    if task.category == Category::Url {
-        return &url::PACKAGE;
-    }
-    let named = task.package.as_deref().and_then(|name| {
-        let is = |package: &&&Package| package.name == name || package.aliases.contains(&name);
-        PACKAGES.iter().find(is)
-    });
     let name = name.to_ascii_lowercase();
-    let fitting = || PACKAGES.iter().find(|package| (package.fits)(file_type, &name));
-    named.or_else(fitting).copied().unwrap_or(&generic::PACKAGE)
+    let fitting = || choice(task).iter().find(|package| (package.fits)(file_type, &name)).copied();
+    let otherwise = if task.category == Category::Url { &url::PACKAGE } else { &generic::PACKAGE };
+    named(task).or_else(fitting).unwrap_or(otherwise)
 }
 
 /// Words between blanks; quotes keep blanks, and a backslash keeps what follows.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 
 use super::error::{Error, Result};
 use crate::settings::{Access, Settings};
@@ -14,10 +14,10 @@ use crate::settings::{Access, Settings};
 const TOKEN_NEEDED: &str =
     "Authentication in the form of an 'Authorization: Bearer <TOKEN>' header is required";
 
-pub fn check(settings: &Settings, headers: &HeaderMap) -> Result<()> {
+pub fn check(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<()> {
     match &settings.access {
         Access::Token(token) => has_token(headers, token),
-        Access::Open => is_no_foreign_page(headers, &settings.names),
+        Access::Open => is_no_foreign_page(uri, headers, &settings.names),
     }
 }
 
@@ -33,7 +33,7 @@ fn has_token(headers: &HeaderMap, token: &str) -> Result<()> {
     }
 }
 
-fn is_no_foreign_page(headers: &HeaderMap, names: &[String]) -> Result<()> {
+fn is_no_foreign_page(uri: &Uri, headers: &HeaderMap, names: &[String]) -> Result<()> {
     let refuse = |what: &str| {
         let text = format!(
             "{what}: without a token, only programs on this machine may call, under localhost, an address or a \
@@ -41,16 +41,16 @@ fn is_no_foreign_page(headers: &HeaderMap, names: &[String]) -> Result<()> {
         );
         Err(Error::new(StatusCode::FORBIDDEN, text))
     };
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(host) = text("host")
-        && !is_ours(host, names)
-    {
+    let texts = |name: &str| headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"));
+    // HTTP/2 has it in the URI, and HTTP/1.1 may.
+    let mut hosts = texts("host").chain(uri.authority().map(Authority::as_str));
+    if hosts.any(|host| !is_ours(host, names)) {
         return refuse("The name in the Host header is not known here");
     }
-    if text("origin").is_some_and(|origin| !comes_from_here(origin, names)) {
+    if texts("origin").any(|origin| !comes_from_here(origin, names)) {
         return refuse("Web pages from elsewhere may not call");
     }
-    if text("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+    if texts("sec-fetch-site").any(|site| site == "cross-site") {
         return refuse("Web pages from elsewhere may not call");
     }
     Ok(())
@@ -97,7 +97,8 @@ mod tests {
 
     fn status(settings: &Settings, headers: &[(&'static str, &str)]) -> u16 {
         let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
-        check(settings, &headers.collect()).map_or_else(|error| error.status.as_u16(), |()| 200)
+        check(settings, &Uri::from_static("/"), &headers.collect())
+            .map_or_else(|error| error.status.as_u16(), |()| 200)
     }
 
     #[test]
@@ -141,6 +142,13 @@ mod tests {
             ("null", 403),
         ] {
             assert_eq!(status(&settings, &[("origin", origin)]), expected, "{origin}");
+        }
+        assert_eq!(status(&settings, &[("host", "localhost"), ("host", "evil.example")]), 403);
+        for (uri, expected) in
+            [("http://127.0.0.1:8090/tasks/list", 200), ("http://evil.example/tasks/list", 403)]
+        {
+            let result = check(&settings, &Uri::from_static(uri), &HeaderMap::new());
+            assert_eq!(result.map_or_else(|error| error.status.as_u16(), |()| 200), expected, "{uri}");
         }
         assert_eq!(status(&settings, &[("sec-fetch-site", "cross-site")]), 403);
         assert_eq!(status(&settings, &[("sec-fetch-site", "none")]), 200);

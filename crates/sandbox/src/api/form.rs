@@ -5,14 +5,19 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use multer::{Field, Multipart};
 use serde_json::Value as Json;
 
+use self::disposition::Disposition;
+use self::heads::Heads;
 use super::error::{Error, Result};
 use crate::samples::{Received, Samples};
+
+mod disposition;
+mod heads;
 
 /// All text fields together.
 const MAX_TEXT: usize = 4 << 20;
@@ -55,7 +60,11 @@ impl Form {
             let boundary = multer::parse_boundary(&kind);
             let boundary =
                 boundary.map_err(|error| Error::bad(format!("The form cannot be read: {error}")))?;
-            let stream = request.into_body().into_data_stream();
+            let mut heads = Heads::new(&boundary);
+            let stream = request.into_body().into_data_stream().map(move |piece| match piece {
+                Ok(piece) => heads.pass(piece).map_err(Box::from),
+                Err(error) => Err(Box::<dyn std::error::Error + Send + Sync>::from(error)),
+            });
             return multipart(Multipart::new(stream, boundary), samples, max_file).await;
         }
         let text = text_of(request.into_body()).await?;
@@ -124,11 +133,13 @@ async fn multipart(mut parts: Multipart<'_>, samples: &Samples, max_file: u64) -
     let mut form = Form::default();
     let mut text_left = MAX_TEXT;
     while let Some(part) = patiently(parts.next_field()).await? {
-        let field = part.name().unwrap_or_default().to_owned();
+        let header = part.headers().get(header::CONTENT_DISPOSITION);
+        let Disposition { field, file_name } =
+            header.map(|header| Disposition::parse(header.as_bytes())).unwrap_or_default();
         if form.fields.len() >= MAX_FIELDS || form.files.len() >= MAX_FILES {
             return Err(too_many());
         }
-        match file_name(&part) {
+        match file_name {
             Some(name) if field == "file" || field == "files" => {
                 let content = receive(part, samples, max_file).await?;
                 form.files.push(File { field, name, content });
@@ -143,18 +154,10 @@ async fn multipart(mut parts: Multipart<'_>, samples: &Samples, max_file: u64) -
 
 async fn patiently<T>(next: impl Future<Output = multer::Result<T>>) -> Result<T> {
     let next = tokio::time::timeout(PATIENCE, next).await.map_err(|_| too_slow())?;
-    next.map_err(|error| Error::bad(format!("The form cannot be read: {error}")))
-}
-
-/// The name that makes a part a file, with everything that is no UTF-8 replaced. `None` for text.
-fn file_name(part: &Field<'_>) -> Option<String> {
-    if let Some(name) = part.file_name() {
-        return Some(name.to_owned());
-    }
-    let header = part.headers().get(header::CONTENT_DISPOSITION)?;
-    let text = String::from_utf8_lossy(header.as_bytes()).into_owned();
-    let (_, rest) = text.split_once("filename=")?;
-    Some(rest.split(';').next().unwrap_or_default().trim().trim_matches('"').to_owned())
+    next.map_err(|error| match error {
+        multer::Error::StreamReadFailed(error) => Error::bad(format!("The form cannot be read: {error}")),
+        error => Error::bad(format!("The form cannot be read: {error}")),
+    })
 }
 
 async fn receive(mut part: Field<'_>, samples: &Samples, max_file: u64) -> Result<Received> {

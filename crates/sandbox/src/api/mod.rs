@@ -71,7 +71,7 @@ fn plain_path<B>(mut request: http::Request<B>) -> http::Request<B> {
 
 async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
     let is_options = request.method() == Method::OPTIONS;
-    let mut response = match access::check(&sandbox.settings, request.headers()) {
+    let mut response = match access::check(&sandbox.settings, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into(),
     };

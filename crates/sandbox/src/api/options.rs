@@ -12,7 +12,9 @@ const MAX_BYTES: usize = 64 << 10;
 pub const ROUTES: [&str; 4] = ["none", "drop", "fake", "inetsim"];
 
 /// Options that are switches.
-const SWITCHES: [&str; 5] = ["free", "procmemdump", "human", "screenshots", "root"];
+const SWITCHES: [&str; 6] = ["free", "procmemdump", "human", "screenshots", "root", "json.calls"];
+/// The one way to record system calls that can be asked for.
+pub const TRACE: &str = "ptrace";
 const ON: [&str; 4] = ["1", "yes", "true", "on"];
 const OFF: [&str; 4] = ["0", "no", "false", "off"];
 
@@ -55,6 +57,9 @@ fn one(name: &str, value: &str, proxies: &BTreeMap<String, Proxy>) -> Result<()>
     if SWITCHES.contains(&name) && !is_on(value) && !is_off(value) {
         return refuse(&[ON.join(", "), OFF.join(", ")].join(", "));
     }
+    if name == "trace" && value != TRACE {
+        return refuse(TRACE);
+    }
     Ok(())
 }
 
@@ -78,7 +83,8 @@ mod tests {
         assert_eq!(unknown, "options: route=proxy:other: allowed are none, drop, fake, inetsim, proxy:lab");
         let text = |options: &str| check(options, &BTreeMap::new()).unwrap_err().message.into_owned();
         assert_eq!(text("route=internet"), "options: route=internet: allowed are none, drop, fake, inetsim");
-        assert!(text("free=maybe").contains("yes"));
+        assert!(text("free=maybe").contains("yes") && text("a=b, json.calls=few").contains("no"));
+        assert_eq!(text("trace=strace"), "options: trace=strace: allowed are ptrace");
         assert!(text("a=b\nid=7").contains("line breaks"));
     }
 }

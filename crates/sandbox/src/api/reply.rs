@@ -21,9 +21,9 @@ impl<T: Serialize> IntoResponse for Reply<T> {
 
 /// JSON for people who compare and search it: indented, keys in order.
 pub fn with_status(status: StatusCode, value: &impl Serialize) -> Response {
-    match serde_json::to_value(value).map(sorted).and_then(|value| serde_json::to_vec_pretty(&value)) {
+    match text(value) {
         Ok(mut text) => {
-            text.push(b'\n');
+            text.push('\n');
             (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
         }
         Err(error) => {
@@ -31,6 +31,11 @@ pub fn with_status(status: StatusCode, value: &impl Serialize) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The JSON of an answer, or of a part of one.
+pub fn text(value: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&serde_json::to_value(value).map(sorted)?)
 }
 
 fn sorted(value: Json) -> Json {

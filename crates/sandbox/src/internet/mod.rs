@@ -110,4 +110,7 @@ impl Route {
 }
 
 #[cfg(test)]
+#[path = "../../tests/common/authority.rs"]
+mod authority;
+#[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Module};
+use crate::api::options;
 use anomaly::Anomalies;
 pub use event::{Call, Event};
 use modules::Modules;
@@ -85,8 +86,8 @@ fn of(case: &Case<'_>) -> io::Result<Json> {
     behavior.read_logs(case)?;
     behavior.complete();
     let mut report = behavior.report();
-    if case.task.options.as_deref().is_some_and(|options| options.split(',').any(|one| one == "json.calls=0"))
-    {
+    let options = case.task.options.as_deref().unwrap_or_default();
+    if options::pairs(options).any(|(name, value)| name == "json.calls" && options::is_off(value)) {
         for process in report["processes"].as_array_mut().into_iter().flatten() {
             process["calls"] = json!([]);
         }

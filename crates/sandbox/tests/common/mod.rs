@@ -1,5 +1,7 @@
 //! A guest for tests: built once from Debian's packages into the target folder, and found there as long as nothing changed.
 
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -36,8 +38,23 @@ pub fn data_dir() -> Option<&'static Path> {
 
 fn prepare() -> PathBuf {
     let dir = target().join("sandbox-tests");
+    std::fs::create_dir_all(&dir).unwrap();
+    // Held as long as this process lives.
+    std::mem::forget(alone(&dir.join(".tests")));
     ready(&dir, GUEST, &[], MEMORY);
     dir
+}
+
+/// Waits until no other test command uses the folder of the lock, and says so: guests are built and machines run by one at a time.
+pub fn alone(lock: &Path) -> File {
+    let file = File::options().create(true).append(true).open(lock).unwrap();
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        // Tests that wait show nothing that is printed.
+        let line = format!("waiting for another test command that holds {}\n", lock.display());
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        file.lock().unwrap();
+    }
+    file
 }
 
 /// Another guest, with more packages. None when this machine has none of ours.

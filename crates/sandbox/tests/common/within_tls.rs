@@ -1,10 +1,11 @@
 //! A port that takes connections within TLS and hands on what is in them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+
+#[path = "authority.rs"]
+mod authority;
 
 pub struct WithinTls {
     pub port: u16,
@@ -15,21 +16,10 @@ pub struct WithinTls {
 
 /// Before another port of this host.
 pub async fn before(other: u16) -> WithinTls {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut about = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-    about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (certificate, acceptor) = authority::authority();
     let dir = tempfile::tempdir().unwrap();
     let authority = dir.path().join("ca.pem");
-    std::fs::write(&authority, about.self_signed(&key).unwrap().pem()).unwrap();
-    let issuer = rcgen::Issuer::new(about, key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let chain = vec![own.signed_by(&key, &issuer).unwrap().into()];
-    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    std::fs::write(&authority, certificate).unwrap();
     let listener = TcpListener::bind("localhost:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

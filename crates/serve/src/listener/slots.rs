@@ -36,25 +36,46 @@ impl Slots {
         }
         counts.total += 1;
         counts.peers.insert(peer, of_peer + 1);
-        Some(Slot { peer, counts: self.counts.clone() })
+        Some(Slot { crowd: Crowd { slots: self.clone(), peer } })
     }
 }
 
 /// One open connection.
 #[derive(Debug)]
 pub struct Slot {
+    crowd: Crowd,
+}
+
+impl Slot {
+    pub fn crowd(&self) -> Crowd {
+        self.crowd.clone()
+    }
+}
+
+/// What else is open next to a connection.
+#[derive(Clone, Debug)]
+pub struct Crowd {
+    slots: Slots,
     peer: IpAddr,
-    counts: Arc<Mutex<Counts>>,
+}
+
+impl Crowd {
+    /// Whether more than half of all slots, or of those of this peer, are taken.
+    pub fn is_crowded(&self) -> bool {
+        let counts = self.slots.counts.lock();
+        let of_peer = counts.peers.get(&self.peer).copied().unwrap_or(0);
+        counts.total > self.slots.total / 2 || of_peer > self.slots.per_peer / 2
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut counts = self.counts.lock();
+        let mut counts = self.crowd.slots.counts.lock();
         counts.total -= 1;
-        if let Some(count) = counts.peers.get_mut(&self.peer) {
+        if let Some(count) = counts.peers.get_mut(&self.crowd.peer) {
             *count -= 1;
             if *count == 0 {
-                counts.peers.remove(&self.peer);
+                counts.peers.remove(&self.crowd.peer);
             }
         }
     }
@@ -87,5 +108,19 @@ mod tests {
         drop(first);
         assert!(slots.take(ip("2001:db8::ffff")).is_some());
         assert_eq!(slots.counts.lock().peers.len(), 2);
+    }
+
+    #[test]
+    fn it_is_crowded_from_half_of_all_or_of_a_peers_slots_on() {
+        let slots = Slots::new(8, 4);
+        let take = |text: &str| slots.take(text.parse().unwrap()).unwrap();
+        let (first, _second, third) = (take("10.0.0.1"), take("10.0.0.1"), take("10.0.0.1"));
+        let other = take("10.0.0.2");
+        assert!(first.crowd().is_crowded());
+        assert!(!other.crowd().is_crowded());
+        drop(third);
+        assert!(!first.crowd().is_crowded());
+        let _more = [take("10.0.0.3"), take("10.0.0.4")];
+        assert!(other.crowd().is_crowded());
     }
 }

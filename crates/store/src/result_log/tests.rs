@@ -7,19 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::Event;
-
-/// A small generator of pseudo-random numbers (splitmix64); a failure repeats.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-}
+use crate::random::Random;
 
 const NAMES: [&str; 5] = ["pack/a/x", "pack/b/x", "pack/b/y", "x", "pack/Global/a/b"];
 const EVERYTHING: Most = Most { rows: usize::MAX, bytes: usize::MAX, looked: usize::MAX };

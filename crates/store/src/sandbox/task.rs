@@ -17,7 +17,7 @@ pub use change::{
     Deleted, complete_again, delete, fail, give_up_waiting, reboot, recover, requeue_running, reschedule,
     running, set_processing, set_route, set_status, take,
 };
-pub use list::{Counts, Filter, counts, list, next_of_each_wish};
+pub use list::{Counts, Filter, counts, ids, list, next_of_each_wish, these};
 
 /// What a task is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

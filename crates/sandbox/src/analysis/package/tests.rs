@@ -38,6 +38,20 @@ fn the_real_type_goes_before_the_name_and_the_wish_before_both() {
 }
 
 #[test]
+fn a_package_that_is_not_there_is_told() {
+    let said = |task: &Task| Plan::of(task, None).not_as_asked(task);
+    let file = |package| task("x.py", "Python script, ASCII text executable", package, "");
+    for known in [None, Some("python"), Some("py"), Some("generic")] {
+        assert_eq!(said(&file(known)), None, "{known:?}");
+    }
+    let text = said(&file(Some("dll"))).unwrap();
+    assert!(text.starts_with("the package dll is not known: python is used, of deb, elf, jar"), "{text}");
+    let url = |package: &'static str| Task { category: Category::Url, ..file(Some(package)) };
+    assert_eq!((said(&url("ie")), said(&url("url"))), (None, None));
+    assert_eq!(said(&url("python")).unwrap(), "the package python is not known: url is used, of url");
+}
+
+#[test]
 fn options_shape_the_command() {
     let options =
         r#"arguments=-x "two words" 'a\b' c\ d "",environment=A=1 B="x y",curdir=/var/tmp,root=yes"#;

@@ -22,6 +22,7 @@ pub fn routes() -> Router<Arc<Sandbox>> {
         .route("/files/view/sha1/{hash}", get(by_sha1))
         .route("/files/view/sha256/{hash}", get(by_sha256))
         .route("/files/view/id/{id}", get(by_id))
+        .route("/files/view/{term}/{value}", get(|| async { invalid_term() }))
         .route("/files/get/{sha256}", get(get_file))
 }
 
@@ -51,7 +52,7 @@ async fn by_sha256(sandbox: State<Arc<Sandbox>>, hash: Texts) -> Result<Reply<An
 
 async fn by_id(sandbox: State<Arc<Sandbox>>, Id(id): Id) -> Result<Reply<Answer>> {
     if id == 0 {
-        return Err(Error::bad("Invalid lookup term"));
+        return Err(invalid_term());
     }
     view(sandbox, By::Id(id)).await
 }
@@ -76,6 +77,10 @@ async fn get_file(State(sandbox): State<Arc<Sandbox>>, hash: Texts) -> Result<Re
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing()),
         Err(error) => Err(error.into()),
     }
+}
+
+fn invalid_term() -> Error {
+    Error::bad("Invalid lookup term")
 }
 
 fn missing() -> Error {

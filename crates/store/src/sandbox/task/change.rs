@@ -27,8 +27,12 @@ pub fn take(tx: &mut Tx<'_>, id: u32) -> DbResult<bool> {
     set_status(tx, id, Status::Running)
 }
 
-/// Notes a failure. Such notes are for real failures: clients take any as trouble.
+/// Notes a failure, once. Such notes are for real failures: clients take any as trouble.
 pub fn fail(tx: &mut Tx<'_>, id: u32, message: &str) -> DbResult<()> {
+    let known = "SELECT id FROM task_errors WHERE task_id = $1 AND message = $2 LIMIT 1";
+    if tx.value::<u32>(known, params![id, message])?.is_some() {
+        return Ok(());
+    }
     let sql = "INSERT INTO task_errors (task_id, message) SELECT id, $2 FROM tasks WHERE id = $1";
     tx.execute(sql, params![id, message])?;
     Ok(())
@@ -65,7 +69,7 @@ pub fn reboot(tx: &mut Tx<'_>, id: u32) -> DbResult<Option<u32>> {
 }
 
 /// The same once more.
-fn again(task: Task) -> NewTask {
+pub(super) fn again(task: Task) -> NewTask {
     NewTask {
         category: task.category,
         target: task.file_name().to_owned(),
@@ -82,11 +86,13 @@ fn again(task: Task) -> NewTask {
         tags: task.tags,
         memory: task.memory,
         enforce_timeout: task.enforce_timeout,
-        clock: Some(task.clock),
+        // The time of submission stands for none that was asked for.
+        clock: (task.clock != task.added_on).then_some(task.clock),
     }
 }
 
-/// Sends a task through processing again; false unless it had been through.
+/// Sends a task through processing again; false unless it had been through. It counts as completed anew (the Cuckoo reference,
+/// section 3.1).
 pub fn complete_again(tx: &mut Tx<'_>, id: u32) -> DbResult<bool> {
     let sql = "UPDATE tasks SET status = $2, processing = NULL, completed_on = $3 WHERE id = $1 AND status IN ($4, $5)";
     let (next, done, failed) = (Status::Completed, Status::Reported, Status::FailedProcessing);

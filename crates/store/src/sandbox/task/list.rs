@@ -20,8 +20,8 @@ pub struct Filter {
     pub offset: u32,
 }
 
-/// The tasks: finished ones as they ended, then the others; those of one moment by id.
-pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> DbResult<Vec<Task>> {
+/// The ids of the tasks: finished ones as they ended, then the others; those of one moment by id.
+pub fn ids(tx: &mut Tx<'_>, filter: &Filter) -> DbResult<Vec<u32>> {
     let (mut conditions, mut values): (Vec<&str>, Vec<Value<'_>>) = (vec!["1 = 1"], Vec::new());
     let given = [
         ("t.sample_id = ", filter.sample.as_ref().map(|id| id.value())),
@@ -29,8 +29,7 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> DbResult<Vec<Task>> {
         ("t.status = ", filter.status.as_ref().map(|name| name.value())),
         ("t.completed_on > ", filter.completed_after.as_ref().map(|after| after.value())),
     ];
-    let mut sql = select();
-    sql.push_str(" WHERE ");
+    let mut sql = "SELECT t.id FROM tasks t WHERE ".to_owned();
     let mut text = String::new();
     for (condition, value) in given {
         if let Some(value) = value {
@@ -45,23 +44,30 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> DbResult<Vec<Task>> {
         " ORDER BY CASE WHEN t.completed_on IS NULL THEN 1 ELSE 0 END, t.completed_on, t.id LIMIT {limit} OFFSET {}",
         filter.offset
     ));
-    let mut tasks = tx.all(&sql, &values, from_row)?;
-    add_errors(tx, &mut tasks)?;
-    Ok(tasks)
+    tx.values(&sql, &values)
 }
 
-fn add_errors(tx: &mut Tx<'_>, tasks: &mut [Task]) -> DbResult<()> {
-    let ids = || tasks.iter().map(|task| task.id);
-    let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Ok(()) };
-    let sql = "SELECT task_id, message FROM task_errors WHERE task_id BETWEEN $1 AND $2 ORDER BY id";
-    let mut errors: HashMap<u32, Vec<String>> = HashMap::new();
-    for (id, message) in tx.all(sql, params![first, last], |row| Ok((row.take::<u32>()?, row.take()?)))? {
-        errors.entry(id).or_default().push(message);
+/// The tasks themselves.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> DbResult<Vec<Task>> {
+    let ids = ids(tx, filter)?;
+    these(tx, &ids)
+}
+
+/// The tasks with these ids, in this order. Those that are gone are left out.
+pub fn these(tx: &mut Tx<'_>, ids: &[u32]) -> DbResult<Vec<Task>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    for task in tasks {
-        task.errors = errors.remove(&task.id).unwrap_or_default();
+    let wanted = ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let found = tx.all(&format!("{} WHERE t.id IN ({wanted})", select()), &[], from_row)?;
+    let mut found: HashMap<u32, Task> = found.into_iter().map(|task| (task.id, task)).collect();
+    let sql = format!("SELECT task_id, message FROM task_errors WHERE task_id IN ({wanted}) ORDER BY id");
+    for (id, message) in tx.all(&sql, &[], |row| Ok((row.take::<u32>()?, row.take()?)))? {
+        if let Some(task) = found.get_mut(&id) {
+            task.errors.push(message);
+        }
     }
-    Ok(())
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
 /// Of all tasks that ask for the same kind of machine the one that is served first; in the order in which they are served: by

@@ -1,5 +1,6 @@
 //! What every database must do with tasks.
 
+use super::change::again;
 use super::*;
 use crate::db::Db;
 use crate::db::fresh::on_each;
@@ -25,7 +26,7 @@ async fn write<T: Send + 'static>(
     db.write(work).await.unwrap()
 }
 
-async fn ids(db: &Db, filter: Filter) -> Vec<u32> {
+async fn listed(db: &Db, filter: Filter) -> Vec<u32> {
     write(db, move |tx| list(tx, &filter)).await.into_iter().map(|task| task.id).collect()
 }
 
@@ -73,12 +74,12 @@ on_each! {
         finish(db, 3).await;
         finish(db, 1).await;
         write(db, |tx| fail(tx, 4, "no luck")).await;
-        assert_eq!(ids(db, Filter::default()).await, [3, 1, 2, 4]);
-        assert_eq!(ids(db, Filter { limit: Some(2), offset: 1, ..Filter::default() }).await, [1, 2]);
-        assert_eq!(ids(db, Filter { limit: Some(0), ..Filter::default() }).await, [0; 0]);
-        assert_eq!(ids(db, Filter { owner: Some("b".into()), ..Filter::default() }).await, [2]);
-        assert_eq!(ids(db, Filter { status: Some("pending".into()), ..Filter::default() }).await, [2, 4]);
-        assert_eq!(ids(db, Filter { completed_after: Some(Stamp(0)), ..Filter::default() }).await, [3, 1]);
+        assert_eq!(listed(db, Filter::default()).await, [3, 1, 2, 4]);
+        assert_eq!(listed(db, Filter { limit: Some(2), offset: 1, ..Filter::default() }).await, [1, 2]);
+        assert_eq!(listed(db, Filter { limit: Some(0), ..Filter::default() }).await, [0; 0]);
+        assert_eq!(listed(db, Filter { owner: Some("b".into()), ..Filter::default() }).await, [2]);
+        assert_eq!(listed(db, Filter { status: Some("pending".into()), ..Filter::default() }).await, [2, 4]);
+        assert_eq!(listed(db, Filter { completed_after: Some(Stamp(0)), ..Filter::default() }).await, [3, 1]);
         let all = write(db, |tx| list(tx, &Filter::default())).await;
         assert_eq!(all.iter().map(|task| task.errors.len()).collect::<Vec<_>>(), [0, 0, 0, 1]);
         let counts = write(db, counts).await;
@@ -128,7 +129,12 @@ on_each! {
         finish(db, 1).await;
         write(db, |tx| { take(tx, 2)?; guest::begin(tx, 2, "linux1", "linux-1", "QEMU") }).await;
         assert_eq!(write(db, requeue_running).await, [2]);
+        // What both runs have to say is said once.
+        for message in ["one", "two", "one"] {
+            write(db, move |tx| fail(tx, 2, message)).await;
+        }
         let task = write(db, |tx| view(tx, 2)).await.unwrap();
+        assert_eq!(task.errors, ["one", "two"]);
         assert_eq!((task.status, task.started_on, task.guest), (Status::Pending, None, None));
     }
 
@@ -140,14 +146,25 @@ on_each! {
         let task = write(db, |tx| view(tx, 3)).await.unwrap();
         assert_eq!((task.priority, &*task.target), (7, "http://x.example"));
         assert_eq!(write(db, |tx| view(tx, 2)).await.unwrap().priority, 2);
+        // A clock that was asked for stays; the time of submission is not one.
+        write(db, |tx| tx.execute("UPDATE tasks SET added_on = 1000000, clock = 1000000 WHERE id = 2", &[])).await;
+        assert_eq!(write(db, |tx| Ok(again(view(tx, 2)?.unwrap()).clock)).await, None);
+        write(db, |tx| tx.execute("UPDATE tasks SET clock = 7000000 WHERE id = 2", &[])).await;
+        assert_eq!(write(db, |tx| Ok(again(view(tx, 2)?.unwrap()).clock)).await, Some(Stamp(7_000_000)));
         assert!(write(db, |tx| take(tx, 3)).await);
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Busy);
         assert!(!write(db, |tx| complete_again(tx, 3)).await);
         for next in [Status::Completed, Status::Reported] {
             write(db, move |tx| set_status(tx, 3, next)).await;
         }
+        let completed = write(db, |tx| view(tx, 3)).await.unwrap().completed_on.unwrap();
+        // Stamps of two moments may be the same.
+        let long_ago = Stamp(completed.0 - 1_000_000);
+        let sql = "UPDATE tasks SET completed_on = $1 WHERE id = 3";
+        write(db, move |tx| tx.execute(sql, params![long_ago])).await;
         assert!(write(db, |tx| complete_again(tx, 3)).await);
         assert!(write(db, |tx| set_status(tx, 3, Status::Reported)).await);
+        assert!(write(db, |tx| view(tx, 3)).await.unwrap().completed_on > Some(long_ago));
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Done);
         assert_eq!(write(db, |tx| delete(tx, 3)).await, Deleted::Unknown);
         // The number of a deleted task is not given to another.

@@ -43,10 +43,17 @@ async fn reschedule(State(sandbox): State<Arc<Sandbox>>, path: Texts) -> Result<
 
 async fn delete(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Reply<Json>> {
     const FAILED: &str = "An error occurred while trying to delete the task";
+    // Clients compare these words.
+    let busy = || Error::failed("The task is currently being processed, cannot delete");
+    // One that was scheduled anew: its machine still ends, and writes what there is.
+    let is_ending = sandbox.notes.is_running(id);
+    let task = sandbox.db.read(move |tx| task::view(tx, id)).await.map_err(said(FAILED))?;
+    if is_ending && task.is_some_and(|task| task.status == Status::Recovered) {
+        return Err(busy());
+    }
     match sandbox.db.write(move |tx| task::delete(tx, id)).await.map_err(said(FAILED))? {
         Deleted::Unknown => Err(Error::not_found("Task not found")),
-        // Clients compare these words.
-        Deleted::Busy => Err(Error::failed("The task is currently being processed, cannot delete")),
+        Deleted::Busy => Err(busy()),
         Deleted::Done => {
             let analyses = sandbox.analyses.clone();
             let removed = tokio::task::spawn_blocking(move || analyses.remove(id)).await;

@@ -82,7 +82,8 @@ pub fn with_warnings(tx: &mut Tx<'_>, new: &NewTask, warnings: &[String]) -> DbR
 
 async fn url(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Result<Reply<Created>> {
     let form = Form::read(request, &sandbox.samples, sandbox.settings.max_sample).await?;
-    let url = form.get("url").ok_or_else(|| Error::bad("There is no URL: send it in a field named url"))?;
+    let url = form.get("url").filter(|url| !url.trim().is_empty());
+    let url = url.ok_or_else(|| Error::bad("There is no URL: send it in a field named url"))?;
     let wanted = Wanted::of(&form, &sandbox.settings)?;
     let task = store_url(&sandbox, &wanted, url).await?;
     sandbox.submitted.notify_one();

@@ -1,5 +1,5 @@
 //! How a task goes on, as it goes on: beyond the published API. Server-sent events, one JSON object each: `status`, and `progress`
-//! while it runs. The stream ends with the task.
+//! while it runs. The stream ends with the task. While there is nothing to tell, there is a comment (`:`) now and then.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ use crate::server::{Progress, Sandbox};
 
 /// How often the state is looked at when nothing is told.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// After how long without news a line without meaning is sent: proxies close what is silent, and who has left is noticed.
+const SILENCE: Duration = Duration::from_secs(15);
 
 pub fn routes() -> Router<Arc<Sandbox>> {
     Router::new().route("/tasks/events/{id}", get(events))
@@ -44,8 +46,11 @@ async fn events(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Respo
     found.ok_or_else(|| Error::not_found("Task not found"))?;
     let following = Following { sandbox, id, news, said: None, is_over: false };
     let body = stream::unfold(following, async |mut following: Following| {
-        let event = following.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(format!("data: {event}\n\n"))), following))
+        let line = match tokio::time::timeout(SILENCE, following.next()).await {
+            Ok(event) => format!("data: {}\n\n", event?),
+            Err(_) => ":\n\n".to_owned(),
+        };
+        Some((Ok::<_, Infallible>(Bytes::from(line)), following))
     });
     let mut response = Response::new(Body::from_stream(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -24,6 +24,7 @@ use crate::server::Sandbox;
 
 /// What pages made of a sample's words may do: nothing.
 const PAGE_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+const FORMATS: [&str; 7] = ["", "json", "html", "all", "all_memory", "dropped", "package_files"];
 /// How long a client that asks too early waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -48,6 +49,9 @@ async fn report(State(sandbox): State<Arc<Sandbox>>, path: Texts, Query(query): 
     let id = path.number(0)?;
     let format = path.at(1).to_ascii_lowercase();
     let compression = Compression::parse(query.get("tar").map(String::as_str));
+    if !FORMATS.contains(&&*format) {
+        return Err(Error::bad("Invalid report format"));
+    }
     until_processed(&sandbox, id).await?;
     let element = query.get("elements").filter(|name| !name.is_empty());
     match (&*format, element) {
@@ -61,8 +65,7 @@ async fn report(State(sandbox): State<Arc<Sandbox>>, path: Texts, Query(query): 
         ("all", _) => packed(&sandbox, id, compression, |folder| everything(folder, false)).await,
         ("all_memory", _) => packed(&sandbox, id, compression, |folder| everything(folder, true)).await,
         ("dropped", _) => packed(&sandbox, id, compression, |_| Ok(vec!["files".into()])).await,
-        ("package_files", _) => packed(&sandbox, id, compression, |_| Ok(vec!["package_files".into()])).await,
-        _ => Err(Error::bad("Invalid report format")),
+        (_, _) => packed(&sandbox, id, compression, |_| Ok(vec!["package_files".into()])).await,
     }
 }
 
@@ -145,7 +148,6 @@ async fn packed(
     let folder = sandbox.analyses.find(id)?.ok_or_else(missing)?;
     let task = sandbox.db.read(move |tx| task::view(tx, id)).await?;
     let sample = task.and_then(|task| task.sample).map(|sample| sample.digests.sha256);
-    let _turn = sandbox.archiving.acquire().await.map_err(std::io::Error::other)?;
     let shared = sandbox.clone();
     let write = move || {
         let names = names(&folder)?;
@@ -154,7 +156,7 @@ async fn packed(
         let members = Members { names, also: also.map(|file| ("binary", file)) };
         archive(&folder, members, compression, shared.samples.folders().1)
     };
-    let file = tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)??;
+    let file = sandbox.in_turn(write).await?;
     let kind =
         if compression == Compression::Zip { "application/zip" } else { "application/x-tar; charset=UTF-8" };
     Ok(reply::file(file, kind)?)

@@ -28,18 +28,17 @@ async fn known(sandbox: &Sandbox, id: u32) -> Result<()> {
 
 async fn all(State(sandbox): State<Arc<Sandbox>>, Id(id): Id) -> Result<Response> {
     known(&sandbox, id).await?;
-    let turn = sandbox.clone();
-    let _turn = turn.archiving.acquire().await.map_err(std::io::Error::other)?;
+    let shared = sandbox.clone();
     let write = move || {
-        let Some(folder) = sandbox.analyses.find(id)? else { return zipped_nothing(&sandbox) };
+        let Some(folder) = shared.analyses.find(id)? else { return zipped_nothing(&shared) };
         let shots = folder.entries("shots")?.into_iter();
         let names: Vec<PathBuf> = shots
             .filter(|entry| entry.name.to_str().is_some_and(|name| name.ends_with(ENDING)))
             .map(|entry| PathBuf::from("shots").join(entry.name))
             .collect();
-        zip(Some(&folder), &names, sandbox.samples.folders().1)
+        zip(Some(&folder), &names, shared.samples.folders().1)
     };
-    let file = tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)??;
+    let file = sandbox.in_turn(write).await?;
     Ok(reply::file(file, "application/zip")?)
 }
 

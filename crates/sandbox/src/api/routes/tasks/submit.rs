@@ -113,15 +113,13 @@ async fn look(
     let archive = file.content.reopen()?;
     let options = wanted.task.options.clone().unwrap_or_default();
     // Decoders ask for memory, so that not all are looked into at once.
-    let _turn = sandbox.archiving.acquire().await.map_err(std::io::Error::other)?;
     let look = move || {
         let password = options::pairs(&options).find(|(name, _)| *name == "password");
         let is_sample =
             |kind: &str, name: &str| package::is_known(kind, name) || remote::is_known(kind, name);
         members::of(archive, format, password.map(|(_, password)| password), &is_sample)
     };
-    let found = tokio::task::spawn_blocking(look).await.map_err(std::io::Error::other);
-    Ok(found.and_then(|found| found).unwrap_or_else(|error| {
+    Ok(sandbox.in_turn(look).await.unwrap_or_else(|error| {
         tracing::warn!(target: "sandbox", %error, name = file.name, "an archive was not looked into");
         None
     }))
