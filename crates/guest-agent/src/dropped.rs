@@ -34,6 +34,9 @@ pub fn send(
     for folder in span.watch {
         search.below(Path::new(std::ffi::OsStr::from_bytes(folder)));
     }
+    if search.entries > MOST_ENTRIES {
+        channel.log(format!("of files that changed, only those among the first {MOST_ENTRIES} entries of the folders were looked for"));
+    }
     // Folders may overlap.
     search.found.sort();
     search.found.dedup();

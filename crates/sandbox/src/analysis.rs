@@ -310,7 +310,7 @@ impl Analysis {
                 .collect(),
             folder: plan.folder.as_str().into(),
             user: if plan.as_root { Owner::Root } else { Owner::Guest },
-            watch: package::WATCHED.iter().map(|path| (*path).into()).collect(),
+            watch: plan.watched().map(Into::into).collect(),
             limits: Limits {
                 milliseconds: (self.timeout() + if self.dumps() { FOR_DUMPS } else { 0 }) * 1000,
                 wait_for_all: true,
@@ -346,6 +346,7 @@ impl Analysis {
                     self.log.info("no process lived until the time was over");
                     return Ok(());
                 };
+                self.listen(guest);
                 self.take(event, recorder).map_err(written)?;
             }
             self.log.info("the time is over: memory is written, then all processes are killed");
@@ -356,9 +357,17 @@ impl Analysis {
             events.kill().await.map_err(ended)?;
         }
         while let Some(event) = events.next().await.map_err(ended)? {
+            self.listen(guest);
             self.take(event, recorder).map_err(written)?;
         }
         Ok(())
+    }
+
+    /// Writes down what the agent had to say, when it said it.
+    fn listen(&mut self, guest: &Guest) {
+        for line in guest.agent().take_log() {
+            self.log.guest(&line);
+        }
     }
 
     fn take(&mut self, event: Event, recorder: &mut Recorder) -> std::io::Result<()> {
@@ -390,9 +399,7 @@ impl Analysis {
 
     /// The last evidence from outside, and the power off.
     async fn end(&mut self, guest: &Guest) {
-        for line in guest.agent().log() {
-            self.log.guest(&line);
-        }
+        self.listen(guest);
         if self.run.task.memory && guest.end().is_none() {
             self.tell("dumping memory", "writing the memory of the machine");
             if let Err(error) = guest.dump_memory(&self.run.folder.path().join(MEMORY)).await {

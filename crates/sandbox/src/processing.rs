@@ -27,7 +27,7 @@ mod strings;
 mod target;
 mod text;
 
-pub use text::shown;
+pub use text::{CUT, shown};
 
 /// What modules look at.
 pub struct Case<'a> {

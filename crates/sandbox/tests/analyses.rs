@@ -352,6 +352,78 @@ async fn calls_are_told(server: &Server, task: u64) {
     assert_eq!(gone["pids"], json!([opened["tid"]]));
 }
 
+/// Does what hides a program, its children or its files from whoever follows them, with all rights.
+const HIDER: &str = r#"
+import ctypes, os, shutil, subprocess, time
+libc = ctypes.CDLL(None, use_errno=True)
+for _ in range(7):
+    os.sched_yield()
+fd = os.memfd_create('hidden', 0)
+with open('/bin/true', 'rb') as source, os.fdopen(os.dup(fd), 'wb') as target:
+    shutil.copyfileobj(source, target)
+if os.fork() == 0:
+    os.execve(fd, ['kworker/7:0', 'from', 'memory'], {})
+os.wait()
+try:
+    with open('/sys/fs/cgroup/cgroup.procs', 'w') as group:
+        group.write('0')
+    print('escaped')
+except OSError as error:
+    print('refused')
+subprocess.run(['mount', '-t', 'cgroup2', 'none', '/media'])
+os.mkdir('/media/below')
+with open('/media/below/cgroup.procs', 'w') as group:
+    group.write('0')
+with open('/tmp/after', 'w') as file:
+    file.write('x')
+os.remove('/tmp/after')
+with open('/usr/bin/implant', 'w') as file:
+    file.write('left behind')
+subprocess.run(['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /mnt && cp /bin/true /mnt/own && /mnt/own'])
+CLONE_PARENT = 0x8000
+if libc.syscall(56, CLONE_PARENT | 17, 0, 0, 0, 0) == 0:
+    os.mkdir('/tmp/sibling')
+    time.sleep(1)
+    os.mkdir('/tmp/later')
+    os._exit(0)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hides_is_seen_all_the_same() {
+    let Some(server) = Server::start(2).await else { return };
+    for options in ["root=yes", "root=yes,trace=ptrace"] {
+        let task = server.submit("hider.py", HIDER, &[("options", options)]).await;
+        let shown = server.ended(task).await;
+        assert_eq!(shown["errors"], json!([]));
+        assert_eq!(server.file(task, "logs/stdout.txt"), "refused\n");
+        let report = server.report(task).await;
+        let behavior = &report["behavior"];
+        let has = |group: &str, entry: &str| {
+            let entries = behavior["summary"][group].as_array().cloned().unwrap_or_default();
+            assert!(entries.contains(&json!(entry)), "{options}: {entry} in {group}: {entries:?}");
+        };
+        has("command_line", "kworker/7:0 from memory");
+        has("file_deleted", "/tmp/after");
+        has("directory_created", "/tmp/sibling");
+        has("directory_created", "/tmp/later");
+        let dropped = report["dropped"].as_array().unwrap();
+        for path in ["/memfd:hidden", "/mnt/own", "/usr/bin/implant"] {
+            let file = dropped.iter().find(|file| file["filepath"] == path);
+            let file = file.unwrap_or_else(|| panic!("{options}: {path} in {dropped:#?}"));
+            assert!(path == "/usr/bin/implant" || file["type"].as_str().unwrap().starts_with("ELF"));
+        }
+        let anomalies = behavior["anomaly"].to_string();
+        assert!(anomalies.contains("lies in memory") && anomalies.contains("control groups"), "{anomalies}");
+        let tree = behavior["processtree"].as_array().unwrap();
+        assert_eq!(tree.len(), 1, "{options}: nobody is on its own: {tree:#?}");
+        let calls = behavior["processes"][0]["calls"].as_array().unwrap();
+        assert_eq!(calls[0]["api"], "execve", "{options}: the launch is no part of it");
+        if options == "root=yes" {
+            assert_eq!(behavior["calls_counted"]["sched_yield"], 7, "each once");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_calls_ends_and_counts_what_was_lost() {
     let Some(server) = Server::start(1).await else { return };

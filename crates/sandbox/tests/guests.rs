@@ -201,7 +201,7 @@ async fn recorded(guest: &Guest, how: Tracing) {
     let memory = |call: &Syscall, at: usize| call.memory.get(at).cloned().flatten().unwrap_or_default();
     let open =
         calls.iter().find(|call| call.number == OPEN_AT && memory(call, 0).to_text() == "/etc/no-such-file");
-    let open = open.unwrap_or_else(|| panic!("{} calls; {:?}", calls.len(), guest.agent().log()));
+    let open = open.unwrap_or_else(|| panic!("{} calls; {:?}", calls.len(), guest.agent().take_log()));
     assert_eq!(open.result, -2);
     let connect =
         calls.iter().find(|call| call.number == CONNECT && memory(call, 0).starts_with(&[2, 0])).unwrap();

@@ -221,6 +221,7 @@ async fn a_page_is_fetched_and_a_document_is_opened() {
     let shown = server.ended(document).await;
     assert_eq!(shown["errors"], json!([]));
     assert!(server.file(document, "analysis.log").contains("the package is generic"));
+    assert!(server.file(document, "logs/stderr.txt").contains("read, not opened"));
     let read = server.report(document).await["behavior"]["summary"]["file_read"].clone();
     assert!(read.as_array().unwrap().contains(&json!("/tmp/notes.txt")), "{read}");
     // This image has no Node.

@@ -52,7 +52,8 @@ pub fn late() -> io::Result<()> {
     )?;
     put("shm", "/dev/shm", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=1777")?;
     put("run", "/run", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755,size=16m")?;
-    put("cgroup2", "/sys/fs/cgroup", "cgroup2", HARD, c"")?;
+    // Nobody moves a process out of the cgroup namespace that it is in (see `run/launch`).
+    put("cgroup2", "/sys/fs/cgroup", "cgroup2", HARD, c"nsdelegate")?;
     // Each on its own: a kernel may lack one, and limits that cannot be set are no reason not to run.
     for controller in ["+pids", "+memory"] {
         let _ = fs::write("/sys/fs/cgroup/cgroup.subtree_control", controller);

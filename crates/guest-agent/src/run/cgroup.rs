@@ -1,19 +1,50 @@
 //! A cgroup (version 2) for one run. A process cannot leave it by forking, and everything in it dies at once.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use guest_protocol::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 const ROOT: &str = "/sys/fs/cgroup";
 /// The kernel says when a group empties; asking now and then costs little and needs no trust in that.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Makes a cgroup, known by its file of members, the root of all that this process and its children will see of cgroups. As the
+/// hierarchy is mounted with `nsdelegate`, not even root moves one of them out of it, to be watched, limited and killed no more.
+/// Who writes 0 to what this gives is a member: what comes before that is no part of the run.
+#[allow(unsafe_code)]
+pub fn entrance(members: &Path) -> io::Result<File> {
+    let open = |path: &Path| OpenOptions::new().write(true).open(path);
+    // Opened from outside, both lead in and out.
+    let (mut group, mut outside) = (open(members)?, open(&Path::new(ROOT).join("cgroup.procs"))?);
+    group.write_all(b"0")?;
+    // SAFETY: of all that can be unshared, only open files (CLONE_FILES) would break what the library relies on.
+    match unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) } {
+        // A kernel without such namespaces.
+        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+        Err(error) => return Err(error.into()),
+    }
+    outside.write_all(b"0")?;
+    Ok(group)
+}
+
+/// The path of a process's cgroup as the agent sees it.
+pub fn of(pid: u32) -> io::Result<String> {
+    let text = crate::file::read_small(format!("/proc/{pid}/cgroup"))?;
+    Ok(text.trim().strip_prefix("0::").unwrap_or_default().to_owned())
+}
+
+/// The run that a cgroup belongs to; a sample may have made it below the run's own.
+pub fn run(path: &str) -> Option<u32> {
+    path.strip_prefix("/run-")?.split('/').next()?.parse().ok()
+}
 
 pub struct Cgroup {
     path: PathBuf,
@@ -96,5 +127,16 @@ impl Cgroup {
 
     fn write(&self, file: &str, text: &str) -> io::Result<()> {
         fs::write(self.path.join(file), text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_by_its_cgroup_and_those_below() {
+        assert_eq!((run("/run-7"), run("/run-12/x/y")), (Some(7), Some(12)));
+        assert_eq!((run("/"), run("/run-x"), run("/other/run-7"), run("")), (None, None, None, None));
     }
 }

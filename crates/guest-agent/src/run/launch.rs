@@ -15,11 +15,11 @@ use guest_protocol::{FailureKind, Reply};
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit, setsid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::{ends, filter, stops};
+use super::{cgroup, ends, filter, stops};
 use crate::failure::failed;
 
-/// Where the files lie in which a launch says what went wrong. Only root sees them.
-pub const VERDICTS: &str = "/run/harrier";
+/// Where the files lie in which a launch says what went wrong. Only root looks inside, and the name tells a sample nothing.
+pub const VERDICTS: &str = "/run/init";
 
 /// Whether the sample is traced by stops. Without, ENDS names the socket of who keeps memory of processes that end, or nothing.
 pub const TRACED: &str = "traced";
@@ -40,8 +40,7 @@ fn become_sample(words: &[OsString]) -> io::Error {
     let number =
         |word: &OsString| word.to_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
     let steps = || -> io::Result<()> {
-        // Opened with the rights of now, used at the very end: what this program does is no part of the run.
-        let mut group = OpenOptions::new().write(true).open(cgroup)?;
+        let mut group = cgroup::entrance(Path::new(cgroup))?;
         setsid()?;
         let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
         setrlimit(Resource::Core, limit(0))?;

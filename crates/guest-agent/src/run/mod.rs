@@ -14,9 +14,10 @@ pub mod written;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,10 +124,10 @@ fn drive(
     let since = clock::now();
     let mut counts = Counts::default();
     let verdict = format!("{}/{call}", launch::VERDICTS);
-    let tree = watchers.tree.watch(channel, call);
+    let written = written::Watch::start(channel, call, &run.watch, &run.limits);
+    let tree = watchers.tree.watch(channel, call, written.as_ref().map(written::Watch::hidden));
     let mut trace = watchers.trace.watch(channel, call, running.cgroup.number(), run.trace);
     let calls = trace.as_mut().and_then(trace::Watch::stops);
-    let written = written::Watch::start(channel, call, &run.watch, &run.limits);
     let keeper = (run.limits.memories > 0)
         .then(|| ends::Keeper::new(channel, call, &run.limits, running.cgroup.is_over()));
     let left = keeper.as_ref().map(ends::Keeper::left);
@@ -226,7 +227,7 @@ fn spawn(
     calls: Option<SyncSender<Syscall>>,
     mut keeper: Option<ends::Keeper>,
 ) -> io::Result<(Child, End)> {
-    fs::create_dir_all(launch::VERDICTS)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(launch::VERDICTS)?;
     fs::write(verdict, "")?;
     let path = format!("{verdict}.ends").into();
     let listener = match keeper.take_if(|_| calls.is_none()) {

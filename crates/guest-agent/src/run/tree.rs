@@ -2,8 +2,10 @@
 //! live too short to be seen in `/proc`.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -16,17 +18,19 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with, sockopt,
 };
 
+use super::cgroup;
+use super::written::Closing;
 use crate::channel::{Channel, locked};
 use crate::clock;
-use crate::file::read_small;
 
 /// Events that wait to be sent; more are counted as lost.
 const WAITING: usize = 4096;
 /// What the kernel keeps for us while we are slow.
 const BUFFER: usize = 4 << 20;
-/// Words of a command line, and bytes of one.
-const MOST_WORDS: usize = 64;
-const LONGEST_LINE: usize = 4096;
+/// Words of a command line, and bytes of one. What is cut ends with a word that says so.
+const MOST_WORDS: usize = 256;
+const LONGEST_LINE: usize = 8192;
+const CUT: &[u8] = b"[...]";
 /// The last ends are told a moment after the processes are gone.
 const LAST_ENDS: Duration = Duration::from_millis(500);
 
@@ -38,6 +42,8 @@ pub struct Tree(Arc<Mutex<State>>);
 struct State {
     members: HashMap<u32, u32>,
     runs: HashMap<u32, SyncSender<ProcessEvent>>,
+    /// Where programs go that nobody finds later.
+    hidden: HashMap<u32, SyncSender<Closing>>,
     lost: Arc<AtomicU64>,
 }
 
@@ -63,11 +69,13 @@ impl Tree {
         tree
     }
 
-    /// Begins to send the events of a run.
-    pub fn watch(&self, channel: &Arc<Channel>, call: u32) -> Watch {
+    /// Begins to send the events of a run. Programs that have no name, or lie on a file system of the sample's own, are handed to
+    /// `hidden`.
+    pub fn watch(&self, channel: &Arc<Channel>, call: u32, hidden: Option<SyncSender<Closing>>) -> Watch {
         let (events, queue) = sync_channel(WAITING);
         let mut state = locked(&self.0);
         state.runs.insert(call, events);
+        state.hidden.extend(hidden.map(|hidden| (call, hidden)));
         let lost_before = state.lost.load(Ordering::Relaxed);
         let channel = Arc::clone(channel);
         let sender = std::thread::spawn(move || forward(&channel, call, &queue));
@@ -97,7 +105,8 @@ impl Tree {
         let mut state = locked(&self.0);
         match what {
             What::Fork { parent, child } => {
-                let Some(call) = state.members.get(&parent).copied() else { return };
+                // A child by CLONE_PARENT is its maker's sibling.
+                let Some(call) = state.members.get(&parent).copied().or_else(|| group(child)) else { return };
                 state.members.insert(child, call);
                 state.tell(call, ProcessEvent::Forked { pid: child, parent, time: clock::now() });
             }
@@ -106,6 +115,12 @@ impl Tree {
                 let Some(call) = state.members.get(&pid).copied().or_else(|| group(pid)) else { return };
                 state.members.insert(pid, call);
                 let (program, command) = (program(pid), command(pid));
+                if let Some(hidden) = state.hidden.get(&call)
+                    && let Some(file) = out_of_sight(pid, &program)
+                {
+                    let is_kept = hidden.try_send(Closing { pid, file }).is_ok();
+                    state.lost.fetch_add(u64::from(!is_kept), Ordering::Relaxed);
+                }
                 state.tell(call, ProcessEvent::Executed { pid, program, command, time: clock::now() });
             }
             What::Exit { pid, exit } => {
@@ -135,6 +150,7 @@ impl Watch {
         let lost = {
             let mut state = locked(&self.tree.0);
             state.runs.remove(&self.call);
+            state.hidden.remove(&self.call);
             state.members.retain(|_, call| *call != self.call);
             state.lost.load(Ordering::Relaxed)
         };
@@ -200,8 +216,7 @@ fn parse(message: &[u8]) -> Option<What> {
 
 /// The run whose group a process is in.
 fn group(pid: u32) -> Option<u32> {
-    let text = read_small(format!("/proc/{pid}/cgroup")).ok()?;
-    text.trim().strip_prefix("0::/run-")?.parse().ok()
+    cgroup::run(&cgroup::of(pid).ok()?)
 }
 
 fn program(pid: u32) -> Bytes {
@@ -212,11 +227,27 @@ fn program(pid: u32) -> Bytes {
 fn command(pid: u32) -> Vec<Bytes> {
     use std::io::Read as _;
     let mut line = Vec::new();
-    if let Ok(file) = std::fs::File::open(format!("/proc/{pid}/cmdline")) {
-        let _ = file.take(LONGEST_LINE as u64).read_to_end(&mut line);
+    if let Ok(file) = File::open(format!("/proc/{pid}/cmdline")) {
+        let _ = file.take(LONGEST_LINE as u64 + 1).read_to_end(&mut line);
     }
-    let words = line.strip_suffix(&[0]).unwrap_or(&line).split(|byte| *byte == 0);
-    words.take(MOST_WORDS).map(Bytes::from).collect()
+    words(&line)
+}
+
+fn words(line: &[u8]) -> Vec<Bytes> {
+    let kept = &line[..line.len().min(LONGEST_LINE)];
+    let mut words = kept.strip_suffix(&[0]).unwrap_or(kept).split(|byte| *byte == 0);
+    let mut all: Vec<Bytes> = words.by_ref().take(MOST_WORDS).map(Bytes::from).collect();
+    if kept.len() < line.len() || words.next().is_some() {
+        all.push(CUT.into());
+    }
+    all
+}
+
+/// The file of a program that has no name any more, or none in any folder of ours.
+fn out_of_sight(pid: u32, program: &[u8]) -> Option<File> {
+    let file = File::open(format!("/proc/{pid}/exe")).ok()?;
+    let is_elsewhere = || Some(file.metadata().ok()?.dev() != std::fs::metadata("/").ok()?.dev());
+    (program.ends_with(b" (deleted)") || is_elsewhere()?).then_some(file)
 }
 
 #[cfg(test)]
@@ -240,5 +271,14 @@ mod tests {
         assert_eq!(ended(9), Some(What::Exit { pid: 11, exit: Exit::Signal(9) }));
         assert_eq!(event(1, &[9, 10]), None, "too short");
         assert_eq!(parse(&[]), None);
+    }
+
+    #[test]
+    fn a_command_line_that_is_cut_says_so() {
+        assert_eq!(words(b"sh\0-c\0id\0"), ["sh".into(), "-c".into(), Bytes::from("id")]);
+        assert_eq!(words(&b"a\0".repeat(MOST_WORDS)).len(), MOST_WORDS);
+        assert_eq!(words(&b"a\0".repeat(MOST_WORDS + 1)).last(), Some(&Bytes::from(CUT)));
+        let long = words(&[b'x'; LONGEST_LINE + 1]);
+        assert_eq!((long[0].len(), long.len(), &long[1]), (LONGEST_LINE, 2, &Bytes::from(CUT)));
     }
 }

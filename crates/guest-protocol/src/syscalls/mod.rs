@@ -10,6 +10,12 @@ pub use table::TABLE;
 /// Numbers of one kind of caller are below this. The highest that is given is 450 (Linux 6.1).
 pub const NUMBERS: u32 = 512;
 
+/// Bytes that there is room for in a record, by the order of what is copied. Texts end with a zero there.
+pub const PLACES: [usize; 3] = [256, 512, 128];
+/// Words of a list that are copied, and bytes of one; no further word begins behind as many.
+pub const MOST_WORDS: usize = 16;
+pub const LONGEST_WORD: usize = 256;
+
 /// A call that is recorded. The others are counted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
@@ -44,6 +50,8 @@ pub enum Kind {
     Pair,
     /// `struct clone_args` and `struct open_how`: their first number is that of flags.
     FlagsIn(&'static str),
+    /// `struct timespec` or `struct timeval`, shown in seconds; its second number is of so many a second. Not read of a caller of 32 bits, which may mean either size.
+    Time(u32),
     Number,
     /// Shown in hexadecimal.
     Pointer,
@@ -125,6 +133,7 @@ impl Row {
                 Kind::Bytes | Kind::Address => Copy::Sized(at + 1),
                 Kind::Pair => Copy::Written(8),
                 Kind::FlagsIn(_) => Copy::Fixed(8),
+                Kind::Time(_) if abi == Abi::X86_64 => Copy::Fixed(16),
                 // Full of pointers, which are shorter there.
                 Kind::Words if abi == Abi::X86_64 => Copy::Words,
                 Kind::Message if abi == Abi::X86_64 => Copy::Message,

@@ -13,7 +13,7 @@ use crate::results::{Folder, REPORT};
 /// Bytes of `files.json` that are read.
 const MAX_RECORD: u64 = 16 << 20;
 /// What Debian clears when it starts, or keeps in memory.
-const CLEARED: [&str; 4] = ["/tmp/", "/dev/", "/run/", "/var/run/"];
+const CLEARED: [&str; 5] = ["/tmp/", "/dev/", "/run/", "/var/run/", "/memfd:"];
 
 /// A file that a reboot would leave.
 #[derive(Debug, PartialEq)]

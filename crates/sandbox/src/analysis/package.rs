@@ -23,6 +23,10 @@ mod url;
 pub const WATCHED: &[&str] =
     &["/tmp", "/home", "/root", "/var/tmp", "/dev/shm", "/etc", "/opt", "/usr/local", "/srv"];
 
+/// Further ones that only root writes to: programs and libraries, units, tables of cron, what a package installs.
+pub const WATCHED_OF_ROOT: &[&str] =
+    &["/usr", "/boot", "/var/spool", "/var/www", "/var/lib/systemd", "/run/systemd"];
+
 /// Where samples are put, as their own user would.
 const FOLDER: &str = "/tmp";
 
@@ -116,6 +120,12 @@ impl Plan {
 }
 
 impl Plan {
+    /// Below which folders files are collected.
+    pub fn watched(&self) -> impl Iterator<Item = &'static str> {
+        let of_root = if self.as_root { WATCHED_OF_ROOT } else { &[] };
+        WATCHED.iter().chain(of_root).copied()
+    }
+
     /// What to say of a package that was asked for and is not there.
     pub fn not_as_asked(&self, task: &Task) -> Option<String> {
         let asked = task.package.as_deref().filter(|_| named(task).is_none())?;

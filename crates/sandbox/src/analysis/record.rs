@@ -145,6 +145,7 @@ impl Recorder {
             }
             ProcessEvent::Executed { pid, program, command, time } => {
                 let words: Vec<String> = command.iter().map(|word| shown(word)).collect();
+                self.calls.executed(pid, time);
                 self.executed(pid, seconds(time), shown(&program), words.join(" "))
             }
             ProcessEvent::Ended { pid, exit, time } => {

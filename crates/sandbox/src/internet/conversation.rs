@@ -350,11 +350,21 @@ impl Conversation {
             client_random: hex(&hello.random),
             server_random: self.server_random.clone(),
             session_id: hex(&hello.session_id),
-            version: version.filter(|_| error.is_none()).map(|version| format!("{version:?}")),
-            cipher: cipher.filter(|_| error.is_none()).map(|suite| format!("{:?}", suite.suite())),
+            version: version.filter(|_| error.is_none()).map(version_name),
+            cipher: cipher.filter(|_| error.is_none()).map(|suite| cipher_name(suite.suite())),
             error: error.map(str::to_owned),
         }));
     }
+}
+
+/// As [`Hello::newest_name`] has it.
+fn version_name(version: rustls::ProtocolVersion) -> String {
+    format!("{version:?}").replace("TLSv", "TLS ").replace('_', ".")
+}
+
+/// As it is registered.
+fn cipher_name(suite: rustls::CipherSuite) -> String {
+    format!("{suite:?}").replace("TLS13_", "TLS_")
 }
 
 /// Ports on which TLS begins at once and the server would speak first inside.

@@ -281,10 +281,12 @@ fn servers_that_speak_first_do() {
     lab.run(Duration::from_millis(200));
     assert!(text(&lab.read(socket)).ends_with("\r\n\r\nOK\n"));
     let events = lab.ends();
-    let mail = events
+    let mails: Vec<_> = events
         .iter()
-        .find_map(|event| if let Event::Smtp(mail) = event { Some(mail) } else { None })
-        .unwrap();
+        .filter_map(|event| if let Event::Smtp(mail) = event { Some(mail) } else { None })
+        .collect();
+    assert_eq!(mails.len(), 1, "a farewell is no mail");
+    let mail = mails[0];
     assert_eq!((&mail.username[..], &mail.password[..], &mail.mail_from[..]), ("u", "p", "a@b"));
     assert_eq!(text(&mail.message.data.0), "Subject: x\r\n\r\n.dot\r\n");
     assert!(events.iter().any(|event| matches!(event, Event::Ftp { command, argument, .. } if command == "PASS" && argument == "secret")));

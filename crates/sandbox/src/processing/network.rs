@@ -30,13 +30,17 @@ const MAX_FLOWS: usize = 10_000;
 
 fn of(case: &Case<'_>) -> io::Result<Json> {
     let told = log::read(case)?;
-    let mut report = match case.folder.find(CAPTURE)? {
+    let (mut summary, hash) = match case.folder.find(CAPTURE)? {
         Some(file) => {
             let hash = sha256(file.try_clone()?)?;
-            summarise(file)?.report(Some(hash))
+            (summarise(file)?, Some(hash))
         }
-        None => Summary::default().report(None),
+        None => (Summary::default(), None),
     };
+    for (server, name, kind, answers) in &told.questions {
+        summary.names.tell(*server, name, kind, answers);
+    }
+    let mut report = summary.report(hash);
     let mut requests = report["http"].as_array().cloned().unwrap_or_default();
     for request in told.requests.iter().map(log::request) {
         http::count(&mut requests, request);

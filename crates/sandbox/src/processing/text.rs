@@ -3,6 +3,9 @@
 /// The most bytes of one text in a report.
 pub const MAX_TEXT: usize = 16 << 10;
 
+/// What ends a text of which there was more.
+pub const CUT: &str = "[...]";
+
 /// Bytes as a text: what is no UTF-8 as `\xNN`, and cut when it is long.
 pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();

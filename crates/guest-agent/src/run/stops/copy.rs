@@ -1,9 +1,9 @@
 //! What is copied of a call from its caller's memory: the same as the programs in the kernel copy (`trace/program.rs`).
 
 use guest_protocol::Bytes;
-use guest_protocol::syscalls::{Abi, Copy, Row};
+use guest_protocol::syscalls::{Abi, Copy, LONGEST_WORD, MOST_WORDS, PLACES, Row};
 
-use crate::run::trace::{BUFFER, LONGEST_WORD, MOST_WORDS, PLACES};
+use crate::run::trace::BUFFER;
 
 /// Reads a caller's memory from an address on, as far as there is some.
 pub trait Memory {
@@ -35,10 +35,10 @@ fn copies(
     is_wanted: impl Fn(Copy) -> bool,
 ) -> Vec<Option<Bytes>> {
     let all = row.copies(abi).zip(PLACES);
-    all.map(|((at, copy), (_, size))| {
+    all.map(|((at, copy), size)| {
         let from = arguments[at];
         is_wanted(copy).then(|| match copy {
-            Copy::Text => text(memory, from, size as usize),
+            Copy::Text => text(memory, from, size),
             Copy::Sized(length) => bytes(memory, from, arguments[length]),
             Copy::Fixed(length) | Copy::Written(length) => bytes(memory, from, u64::from(length)),
             Copy::Words => Some(words(memory, from)),
@@ -82,8 +82,8 @@ fn words(memory: &impl Memory, from: u64) -> Bytes {
     let mut all = Vec::new();
     for at in 0..MOST_WORDS as u64 {
         let word = number(memory, from.wrapping_add(8 * at)).filter(|word| *word != 0);
-        let Some(word) = word.filter(|_| all.len() <= LONGEST_WORD as usize) else { break };
-        let Some(word) = text(memory, word, LONGEST_WORD as usize) else { break };
+        let Some(word) = word.filter(|_| all.len() <= LONGEST_WORD) else { break };
+        let Some(word) = text(memory, word, LONGEST_WORD) else { break };
         all.extend_from_slice(&word);
         all.push(0);
     }

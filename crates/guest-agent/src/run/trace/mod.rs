@@ -22,8 +22,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::channel::{Channel, locked};
 use crate::clock;
 use kernel::{Ring, Tracer};
-pub use program::{BUFFER, LONGEST_WORD, MOST_WORDS};
-pub use record::PLACES;
+pub use program::BUFFER;
 
 /// Calls that wait to be sent; more are counted as lost.
 const WAITING: usize = 16384;

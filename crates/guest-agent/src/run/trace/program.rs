@@ -1,16 +1,17 @@
 //! The programs that the kernel runs at the beginning and at the end of each system call, in its own byte code: few enough
 //! instructions to be written by hand, and no compiler is needed in the guest.
 //!
-//! Both look the caller's cgroup up in a map of runs. At the beginning, what the plan of a call names is copied from the caller's
+//! Both look the caller's cgroup up in a map of runs: the one below the root, since a sample may make more below its own. At the beginning, what the plan of a call names is copied from the caller's
 //! memory, before another thread or the call itself changes it. At the end the result is added, what was not in memory before is
-//! copied now, and the record goes into a ring. A call that a seccomp filter refuses has only an end.
+//! copied now, and the record goes into a ring. A call that a seccomp filter refuses has only
+//! an end. Calls that are only counted are counted at their beginning.
 
 use super::code::{Code, Do, If, Label};
 use super::record::{
     ALL_REGISTERS, AT_ONCE, COUNT_SHIFT, FIXED, LENGTHS, MESSAGE, NUMBER, PLACE, PLACE_BITS, PLACES, PLAN,
     RECORD, REGISTERS, RESULT, RUN, SIZED, TEXT, THREAD, TIME, WANTED, WORDS, WRITTEN,
 };
-use guest_protocol::syscalls::NUMBERS;
+use guest_protocol::syscalls::{self, MOST_WORDS, NUMBERS};
 
 // Functions of the kernel.
 const LOOK_UP: i32 = 1;
@@ -19,7 +20,7 @@ const DELETE: i32 = 3;
 const NOW: i32 = 5;
 const PID: i32 = 14;
 const TASK: i32 = 35;
-const CGROUP: i32 = 80;
+const ANCESTOR: i32 = 123;
 const READ_USER: i32 = 112;
 const READ_KERNEL: i32 = 113;
 const READ_USER_TEXT: i32 = 114;
@@ -63,12 +64,13 @@ const WORD: i16 = -48;
 const HEADER: i16 = -96;
 const CONTENT: i16 = -64;
 
-/// The most bytes copied of a buffer, words of a list, and bytes of one.
+/// The most bytes copied of a buffer.
 pub const BUFFER: i32 = 128;
-pub const MOST_WORDS: usize = 16;
-pub const LONGEST_WORD: i32 = 256;
+const LONGEST_WORD: i32 = syscalls::LONGEST_WORD as i32;
 const FAULT: i32 = -14;
 const NO_WAKEUP: i32 = 1;
+/// How far below the root the cgroups of runs are.
+const RUN_LEVEL: i32 = 1;
 
 /// At the beginning of a call.
 pub fn enter(maps: &Maps) -> Vec<u64> {
@@ -76,7 +78,7 @@ pub fn enter(maps: &Maps) -> Vec<u64> {
     let out = code.label();
     let soon = code.label();
     run(&mut code, maps, out);
-    begin(&mut code, maps, out);
+    begin(&mut code, maps, out, Phase::Beginning);
     for at in 0..PLACES.len() {
         place(&mut code, at, Phase::Beginning);
     }
@@ -106,7 +108,7 @@ pub fn exit(maps: &Maps) -> Vec<u64> {
     code.point(2, STACK, i32::from(KEY));
     code.call(LOOK_UP);
     code.jump_if(0, If::NotEqual, 0, known);
-    begin(&mut code, maps, out);
+    begin(&mut code, maps, out, Phase::End);
     for at in 0..PLACES.len() {
         length(&mut code, at, FAULT);
     }
@@ -148,7 +150,8 @@ enum Phase {
 /// Leaves unless the caller belongs to a run.
 fn run(code: &mut Code, maps: &Maps, out: Label) {
     code.copy(CONTEXT, 1);
-    code.call(CGROUP);
+    code.set(1, RUN_LEVEL);
+    code.call(ANCESTOR);
     code.store(STACK, KEY, 0);
     code.map(1, maps.runs);
     code.point(2, STACK, i32::from(KEY));
@@ -170,7 +173,7 @@ fn test_bit(code: &mut Code, bit: i32) {
 }
 
 /// A new record, and its plan. Leaves when the call is only counted.
-fn begin(code: &mut Code, maps: &Maps, out: Label) {
+fn begin(code: &mut Code, maps: &Maps, out: Label, phase: Phase) {
     let wanted = code.label();
     code.store_value(STACK, INDEX, 0);
     code.map(1, maps.scratch);
@@ -209,7 +212,9 @@ fn begin(code: &mut Code, maps: &Maps, out: Label) {
     code.store(OUR, PLAN, OUR_PLAN);
     test_bit(code, WANTED);
     code.jump_if(1, If::NotEqual, 0, wanted);
-    count(code, maps);
+    if phase == Phase::Beginning {
+        count(code, maps);
+    }
     code.jump(out);
     code.here(wanted);
 }

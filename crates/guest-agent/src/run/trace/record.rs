@@ -1,6 +1,6 @@
 //! What the kernel's programs write for each call, and the plans that tell them what to copy.
 
-use guest_protocol::syscalls::{self, Abi, Copy, NUMBERS};
+use guest_protocol::syscalls::{self, Abi, Copy, NUMBERS, PLACES as SIZES};
 use guest_protocol::{Bytes, Syscall};
 
 /// Where the parts of a record are.
@@ -17,7 +17,7 @@ pub const ALL_REGISTERS: i32 = 168;
 /// How much was copied for each place, or a negative error.
 pub const LENGTHS: i16 = 216;
 /// Offsets and sizes of what was copied.
-pub const PLACES: [(i16, i32); 3] = [(240, 256), (496, 512), (1008, 128)];
+pub const PLACES: [(i16, i32); 3] = [(240, SIZES[0] as i32), (496, SIZES[1] as i32), (1008, SIZES[2] as i32)];
 /// The longest record.
 pub const RECORD: usize = 1136;
 /// Plans: one for each number of either kind.

@@ -8,15 +8,17 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use guest_protocol::{Bytes, Limits};
 
 use crate::channel::Channel;
-use crate::file::read_small;
+use crate::run::cgroup;
 use early::Early;
 pub use early::Sent;
-use fanotify::{Closing, Closings};
+pub use fanotify::Closing;
+use fanotify::Closings;
 
 /// Files that are kept open; of more, those that still have a name are let go first.
 const MOST: usize = 400;
@@ -46,6 +48,7 @@ pub struct Written {
 }
 
 pub struct Watch {
+    hidden: SyncSender<Closing>,
     stop: Arc<AtomicBool>,
     reader: JoinHandle<Written>,
 }
@@ -66,25 +69,34 @@ impl Watch {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let mut keeper = Keeper {
-            run: format!("0::/run-{call}"),
+            call,
             folders: folders.to_vec(),
             limits: limits.clone(),
             written: Written::default(),
             events: 0,
             early: Some(Early::start(channel, call, limits)),
         };
+        let (hidden, programs) = sync_channel(MOST);
         let reader = std::thread::spawn(move || {
             loop {
                 // Asked before: what happened until then is read.
                 let is_last = stopped.load(Ordering::Acquire);
                 keeper.written.lost += closings.read(|closing| keeper.take(closing));
+                for Closing { pid, file } in programs.try_iter() {
+                    keeper.keep(pid, file);
+                }
                 if is_last {
                     keeper.written.sent = keeper.early.take().map(Early::finish).unwrap_or_default();
                     return keeper.written;
                 }
             }
         });
-        Some(Self { stop, reader })
+        Some(Self { hidden, stop, reader })
+    }
+
+    /// Takes programs that were run, wherever they lie.
+    pub fn hidden(&self) -> SyncSender<Closing> {
+        self.hidden.clone()
     }
 
     pub fn finish(self) -> Written {
@@ -94,7 +106,7 @@ impl Watch {
 }
 
 struct Keeper {
-    run: String,
+    call: u32,
     folders: Vec<Bytes>,
     limits: Limits,
     written: Written,
@@ -104,11 +116,18 @@ struct Keeper {
 
 impl Keeper {
     fn take(&mut self, Closing { pid, file }: Closing) {
-        if !self.is_ours(pid) {
-            return;
+        let is_watched = || {
+            let path = fanotify::path(&file);
+            path.is_ok_and(|path| self.folders.iter().any(|folder| is_below(&path, folder)))
+        };
+        if self.is_ours(pid) && is_watched() {
+            self.keep(pid, file);
         }
+    }
+
+    fn keep(&mut self, pid: u32, file: File) {
         let (Ok(about), Ok(path)) = (file.metadata(), fanotify::path(&file)) else { return };
-        if !about.is_file() || !self.folders.iter().any(|folder| is_below(&path, folder)) {
+        if !about.is_file() {
             return;
         }
         self.events += 1;
@@ -135,8 +154,7 @@ impl Keeper {
     /// Not the agent's, and not another run's. Who is gone already was nobody else's: the guest has no other programs.
     fn is_ours(&self, pid: u32) -> bool {
         pid != std::process::id()
-            && read_small(format!("/proc/{pid}/cgroup"))
-                .map_or(true, |group| group.trim().starts_with(&self.run))
+            && cgroup::of(pid).map_or(true, |path| cgroup::run(&path) == Some(self.call))
     }
 
     /// Lets deleted files go that would not be sent.
@@ -188,7 +206,7 @@ mod tests {
     fn names_go_first_and_what_is_deleted_is_bounded() {
         let limits = Limits { dropped_file_bytes: 10, dropped_total_bytes: 12, ..Limits::default() };
         let mut keeper = Keeper {
-            run: String::new(),
+            call: 1,
             folders: Vec::new(),
             limits,
             written: Written::default(),

@@ -1,29 +1,32 @@
 //! One system call in words: arguments by name, paths from the root, addresses, and what the bits of a number mean.
 
 use guest_protocol::Syscall;
-use guest_protocol::syscalls::{Abi, Kind, Row};
+use guest_protocol::syscalls::{Abi, Kind, LONGEST_WORD, MOST_WORDS, PLACES, Row};
 use serde_json::{Map, Value as Json};
 
 use super::address::{self, Address};
 use super::open::{Open, Opened};
 use super::{errno, words};
 use crate::processing::behavior::Call;
-use crate::processing::shown;
+use crate::processing::{CUT, shown};
 
 const NAME_SERVICE: u16 = 53;
+const SEMAPHORES: &str = "/dev/shm/sem.";
 
 /// What a process did, given what its descriptors stand for.
 pub fn call(row: &'static Row, syscall: &Syscall, opened: &Opened) -> Call {
-    let mut saying = Saying { syscall, opened, arguments: Map::new(), flags: Map::new(), peer: None };
+    let mut saying =
+        Saying { syscall, opened, arguments: Map::new(), flags: Map::new(), peer: None, is_cut: [false; 6] };
     let mut memory = [None; 6];
-    for ((at, _), bytes) in row.copies(Abi::of(syscall.is_32_bit)).zip(&syscall.memory) {
+    for (((at, _), place), bytes) in row.copies(Abi::of(syscall.is_32_bit)).zip(PLACES).zip(&syscall.memory) {
         memory[at] = bytes.as_deref();
+        saying.is_cut[at] = bytes.as_deref().is_some_and(|bytes| bytes.len() + 1 >= place);
     }
     let mut folder = None;
     for (at, (name, kind)) in row.arguments.iter().enumerate() {
         match kind {
             Kind::Folder => folder = Some(syscall.arguments[at] as i32),
-            Kind::Path => saying.path(name, folder.take(), memory[at]),
+            Kind::Path => saying.path(name, folder.take(), memory[at], saying.is_cut[at]),
             kind => saying.argument(name, *kind, syscall.arguments[at], memory[at]),
         }
     }
@@ -55,6 +58,8 @@ struct Saying<'s> {
     flags: Map<String, Json>,
     /// Where a socket among the arguments leads.
     peer: Option<Address>,
+    /// Which texts filled their place.
+    is_cut: [bool; 6],
 }
 
 impl Saying<'_> {
@@ -63,9 +68,10 @@ impl Saying<'_> {
     }
 
     /// A path that could not be read is null; one that counts from an unknown folder stays as it is.
-    fn path(&mut self, name: &str, folder: Option<i32>, memory: Option<&[u8]>) {
+    fn path(&mut self, name: &str, folder: Option<i32>, memory: Option<&[u8]>, is_cut: bool) {
         let path = memory.map(shown);
         let path = path.map(|path| self.opened.resolve(folder, &path).unwrap_or(path));
+        let path = path.map(|path| if is_cut { path + CUT } else { path });
         self.say(name, path.map_or(Json::Null, Json::String));
     }
 
@@ -79,8 +85,12 @@ impl Saying<'_> {
             Kind::Words => {
                 let words = memory.map(|bytes| bytes.strip_suffix(&[0]).unwrap_or(bytes));
                 if let Some(words) = words.filter(|words| !words.is_empty()) {
-                    let words: Vec<String> = words.split(|byte| *byte == 0).map(shown).collect();
-                    self.say(name, words.join(" "));
+                    let mut all: Vec<String> = words.split(|byte| *byte == 0).map(shown).collect();
+                    let last = words.rsplit(|byte| *byte == 0).next().map_or(0, <[u8]>::len);
+                    if all.len() == MOST_WORDS || words.len() >= LONGEST_WORD || last + 1 == LONGEST_WORD {
+                        all.push(CUT.into());
+                    }
+                    self.say(name, all.join(" "));
                 }
             }
             Kind::Address => {
@@ -97,6 +107,11 @@ impl Saying<'_> {
                     memory.and_then(|bytes| Some(u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?)));
                 if let Some(number) = number {
                     self.word(name, list, number);
+                }
+            }
+            Kind::Time(parts) => {
+                if let Some(seconds) = memory.and_then(|bytes| seconds(bytes, parts)) {
+                    self.say(name, seconds);
                 }
             }
             Kind::Word(list) => self.word(name, list, value),
@@ -172,9 +187,12 @@ impl Saying<'_> {
             {
                 text("filepath")
             }
-            "open" | "openat" if is("flags", O_CREAT) => {
-                text("filepath").filter(|path| path.starts_with("/dev/shm/"))
-            }
+            // Libraries make a semaphore under a name by chance and link it to its own; one that is there they just open.
+            "open" | "openat" => text("filepath").filter(|path| match path.starts_with(SEMAPHORES) {
+                true => !is("flags", O_CREAT),
+                false => path.starts_with("/dev/shm/") && is("flags", O_CREAT),
+            }),
+            "link" | "linkat" => text("newfilepath").filter(|path| path.starts_with(SEMAPHORES)),
             "semget" | "shmget" | "msgget" => text("key").map(|key| format!("{api} {key}")),
             "mq_open" => text("name"),
             "bind" => text("address").filter(|name| name.starts_with('@')),
@@ -184,6 +202,13 @@ impl Saying<'_> {
             self.say("mutant_name", name);
         }
     }
+}
+
+/// Seconds, and as many of the next number as make one.
+fn seconds(bytes: &[u8], parts: u32) -> Option<f64> {
+    let (whole, rest) = bytes.split_first_chunk::<8>()?;
+    let part = i64::from_le_bytes(*rest.first_chunk::<8>()?);
+    Some(i64::from_le_bytes(*whole) as f64 + part as f64 / f64::from(parts))
 }
 
 /// Two descriptors.

@@ -25,6 +25,8 @@ const MAX_PROCESSES: usize = 1024;
 const MAX_WAITING: usize = 8192;
 
 const CLONE_THREAD: u64 = 0x10000;
+const O_TMPFILE: u64 = 0o20_200_000;
+const CLOSE_RANGE_CLOEXEC: u64 = 4;
 const DUPLICATES: [u64; 2] = [0, 1030];
 
 #[derive(Default)]
@@ -37,12 +39,34 @@ pub struct Calls {
 struct Process {
     opened: Opened,
     has_ended: bool,
+    /// The agent's launch is still to become the sample.
+    is_launch: bool,
+    /// When that was done at the latest.
+    launched_by: Option<i64>,
+}
+
+impl Process {
+    /// Whether a call is the launch's. The one by which it becomes the sample is the sample's first.
+    fn is_of_launch(&mut self, name: &str, syscall: &Syscall) -> bool {
+        let becomes = name.starts_with("execve") && syscall.result == 0;
+        if becomes || self.launched_by.is_some_and(|time| syscall.time > time) {
+            self.is_launch = false;
+        }
+        self.is_launch
+    }
 }
 
 impl Calls {
     /// The first process of a run. Gives what waited for it.
     pub fn first(&mut self, pid: u32, folder: &str) -> Vec<Call> {
-        self.insert(pid, Opened::in_folder(folder))
+        self.insert(pid, Opened::in_folder(folder), true)
+    }
+
+    /// A process became another program at this time, in nanoseconds.
+    pub fn executed(&mut self, pid: u32, time: i64) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.launched_by.get_or_insert(time);
+        }
     }
 
     /// A process that was forked, which has what its parent has.
@@ -52,7 +76,7 @@ impl Calls {
         }
         let parent = self.processes.get(&parent);
         let opened = parent.map_or_else(|| Opened::in_folder(""), |parent| parent.opened.clone());
-        self.insert(pid, opened)
+        self.insert(pid, opened, false)
     }
 
     /// A process ended. Its last calls may still come.
@@ -78,17 +102,17 @@ impl Calls {
     /// What was never announced.
     pub fn rest(&mut self) -> Vec<Call> {
         let pids: Vec<u32> = self.waiting.keys().copied().collect();
-        pids.into_iter().flat_map(|pid| self.insert(pid, Opened::in_folder(""))).collect()
+        pids.into_iter().flat_map(|pid| self.insert(pid, Opened::in_folder(""), false)).collect()
     }
 
-    fn insert(&mut self, pid: u32, opened: Opened) -> Vec<Call> {
+    fn insert(&mut self, pid: u32, opened: Opened, is_launch: bool) -> Vec<Call> {
         if self.processes.len() >= MAX_PROCESSES {
             self.processes.retain(|_, process| !process.has_ended);
         }
         if self.processes.len() >= MAX_PROCESSES {
             self.processes.clear();
         }
-        self.processes.insert(pid, Process { opened, has_ended: false });
+        self.processes.insert(pid, Process { opened, has_ended: false, is_launch, launched_by: None });
         let waited = self.waiting.remove(&pid).unwrap_or_default();
         self.waiting_count -= waited.len();
         waited.iter().flat_map(|syscall| self.made(syscall)).collect()
@@ -103,6 +127,9 @@ impl Calls {
             return Vec::new();
         }
         let Some(process) = self.processes.get_mut(&syscall.pid) else { return Vec::new() };
+        if process.is_launch && process.is_of_launch(name, syscall) {
+            return Vec::new();
+        }
         let call = decode::call(row, syscall, &process.opened);
         if syscall.result >= 0 || name == "connect" {
             follow(row, syscall, &call, &mut process.opened);
@@ -122,8 +149,12 @@ fn follow(row: &Row, syscall: &Syscall, call: &Call, opened: &mut Opened) {
     let argument = |at: usize| syscall.arguments[at] as i32;
     let given = syscall.result as i32;
     let text = |name: &str| call.arguments.get(name).and_then(serde_json::Value::as_str).map(String::from);
+    let number = |name: &str| call.arguments.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
     match row.names[0] {
         "open" | "openat" | "openat2" | "creat" => match text("filepath") {
+            Some(folder) if number("flags") & O_TMPFILE == O_TMPFILE => {
+                opened.set(given, Open::File(format!("{folder}/(unnamed)")));
+            }
             Some(path) => opened.set(given, Open::File(path)),
             None => opened.close(given),
         },
@@ -131,6 +162,10 @@ fn follow(row: &Row, syscall: &Syscall, call: &Call, opened: &mut Opened) {
             opened.set(given, Open::File(format!("/memfd:{}", text("name").unwrap_or_default())))
         }
         "close" => opened.close(argument(0)),
+        "close_range" if number("flags") & CLOSE_RANGE_CLOEXEC == 0 => {
+            opened.close_range(argument(0).cast_unsigned(), argument(1).cast_unsigned());
+        }
+        "chroot" => text("filepath").into_iter().for_each(|path| opened.set_root(&path)),
         "dup" => opened.copy(argument(0), given),
         "dup2" | "dup3" => opened.copy(argument(0), argument(1)),
         "fcntl" if DUPLICATES.contains(&syscall.arguments[1]) => opened.copy(argument(0), given),

@@ -20,6 +20,8 @@ pub enum Open {
 #[derive(Clone, Debug)]
 pub struct Opened {
     folder: String,
+    /// What `chroot` made of `/`; empty for `/` itself.
+    root: String,
     all: HashMap<i32, Open>,
     /// Of all paths.
     bytes: usize,
@@ -36,7 +38,7 @@ impl Open {
 
 impl Opened {
     pub fn in_folder(folder: &str) -> Self {
-        Self { folder: folder.to_owned(), all: HashMap::new(), bytes: 0 }
+        Self { folder: folder.to_owned(), root: String::new(), all: HashMap::new(), bytes: 0 }
     }
 
     pub fn get(&self, descriptor: i32) -> Option<&Open> {
@@ -70,6 +72,17 @@ impl Opened {
         self.bytes -= self.all.remove(&descriptor).map_or(0, |open| open.bytes());
     }
 
+    pub fn set_root(&mut self, path: &str) {
+        self.root = path.trim_end_matches('/').to_owned();
+    }
+
+    /// All from the first to the last.
+    pub fn close_range(&mut self, first: u32, last: u32) {
+        let within = |descriptor: &i32| (first..=last).contains(&descriptor.cast_unsigned());
+        let closed: Vec<i32> = self.all.keys().copied().filter(within).collect();
+        closed.into_iter().for_each(|descriptor| self.close(descriptor));
+    }
+
     pub fn set_folder(&mut self, path: String) {
         self.folder = path;
     }
@@ -78,7 +91,12 @@ impl Opened {
     pub fn resolve(&self, folder: Option<i32>, path: &str) -> Option<String> {
         const CURRENT: i32 = -100;
         if path.starts_with('/') {
-            return Some(plain(path));
+            let path = plain(path);
+            return Some(if path == "/" && !self.root.is_empty() {
+                self.root.clone()
+            } else {
+                format!("{}{path}", self.root)
+            });
         }
         let base = match folder {
             None | Some(CURRENT) => self.folder.as_str(),
@@ -122,6 +140,26 @@ mod tests {
         assert_eq!(path(Some(4), "/../../x").as_deref(), Some("/x"));
         assert_eq!((path(Some(4), "x"), path(Some(9), "x")), (None, None));
         assert_eq!(path(Some(3), "").as_deref(), Some("/etc/init.d"));
+    }
+
+    #[test]
+    fn a_root_of_its_own_stands_before_all_paths_from_there() {
+        let mut opened = Opened::in_folder("/srv");
+        opened.set_root(&opened.resolve(None, "jail/").unwrap());
+        let path = |path| opened.resolve(None, path);
+        assert_eq!(
+            (path("/a/../../b").as_deref(), path("/").as_deref()),
+            (Some("/srv/jail/b"), Some("/srv/jail"))
+        );
+        assert_eq!(path("c").as_deref(), Some("/srv/c"), "the folder is still the old one");
+    }
+
+    #[test]
+    fn a_range_is_closed() {
+        let mut opened = Opened::in_folder("/");
+        (3..9).for_each(|descriptor| opened.set(descriptor, Open::Pipe));
+        opened.close_range(4, u32::MAX);
+        assert_eq!((opened.all.len(), opened.get(3)), (1, Some(&Open::Pipe)));
     }
 
     #[test]

@@ -50,6 +50,10 @@ const LISTS: &[(&str, List)] = &[
         (0o20_200_000, "O_TMPFILE"), (0o200_000, "O_DIRECTORY"), (0o400_000, "O_NOFOLLOW"), (0o1_000_000, "O_NOATIME"),
         (0o2_000_000, "O_CLOEXEC"), (0o10_000_000, "O_PATH"),
     ])),
+    ("clock", Values(&[
+        (0, "CLOCK_REALTIME"), (1, "CLOCK_MONOTONIC"), (2, "CLOCK_PROCESS_CPUTIME_ID"), (3, "CLOCK_THREAD_CPUTIME_ID"), (7, "CLOCK_BOOTTIME"),
+        (8, "CLOCK_REALTIME_ALARM"), (9, "CLOCK_BOOTTIME_ALARM"), (11, "CLOCK_TAI"),
+    ])),
     ("mode", Octal),
     ("access", Bits(7, &[(0, "F_OK"), (1, "X_OK"), (2, "W_OK"), (3, "W_OK|X_OK"), (4, "R_OK"), (5, "R_OK|X_OK"), (6, "R_OK|W_OK"), (7, "R_OK|W_OK|X_OK")], &[])),
     ("at", Bits(0, &[], &[

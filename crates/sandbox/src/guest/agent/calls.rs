@@ -88,8 +88,8 @@ impl Calls {
         self.state().ended.clone().unwrap_or(End::Closed)
     }
 
-    pub fn log(&self) -> Vec<String> {
-        self.state().log.iter().cloned().collect()
+    pub fn take_log(&self) -> Vec<String> {
+        self.state().log.drain(..).collect()
     }
 
     fn give(&self, call: u32, bytes: u64) {

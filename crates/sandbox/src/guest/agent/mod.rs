@@ -160,9 +160,9 @@ impl Agent {
         Ok(Content::new(self.begin(request, Some(WINDOW)).await?))
     }
 
-    /// What the agent had to say, the last lines.
-    pub fn log(&self) -> Vec<String> {
-        self.calls.log()
+    /// What the agent had to say since the last time, the last lines.
+    pub fn take_log(&self) -> Vec<String> {
+        self.calls.take_log()
     }
 
     async fn plain(&self, request: Request) -> Result<()> {

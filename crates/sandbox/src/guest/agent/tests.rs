@@ -159,7 +159,7 @@ async fn lines_of_the_log_are_few_and_short() {
     }
     guest.send(session, ping.call, Reply::Done).await;
     task.await.unwrap().unwrap();
-    let log = agent.log();
+    let log = agent.take_log();
     assert_eq!(log.len(), 100);
     assert!(log.iter().all(|line| line.chars().count() == 1024));
 }

@@ -83,7 +83,9 @@ impl Service for Session {
         if self.state == State::Data {
             keep(&mut self.mail.message, rest);
         }
-        if self.is_news {
+        // A farewell after a mail is no mail.
+        let is_bye = self.mails > 0 && self.mail.raw.0.trim_ascii().eq_ignore_ascii_case(b"quit");
+        if self.is_news && !is_bye {
             self.tell(talk);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value as Json, json};
 
-use super::{Call, Process};
+use super::Call;
 
 const MAX_ANOMALIES: usize = 1000;
 const CATEGORY: &str = "anti-analysis";
@@ -12,7 +12,8 @@ const CATEGORY: &str = "anti-analysis";
 /// What each looks like.
 struct Rule {
     apis: &'static [&'static str],
-    fits: fn(&Call, &Process) -> bool,
+    /// A call of the process with this id.
+    fits: fn(&Call, u32) -> bool,
     message: &'static str,
 }
 
@@ -47,6 +48,29 @@ const RULES: &[Rule] = &[
         message: "forbids others to look into its memory",
     },
     Rule {
+        apis: &["execve", "execveat"],
+        fits: |call, _| call.succeeded() && call.text("filepath").is_some_and(is_no_file),
+        message: "runs a program that lies in memory or was deleted",
+    },
+    Rule {
+        apis: &["nanosleep", "clock_nanosleep"],
+        fits: |call, _| {
+            let number = |name: &str| call.arguments.get(name).and_then(Json::as_f64).unwrap_or(0.0);
+            number("flags") != TIMER_ABSTIME && number("seconds") >= LONG
+        },
+        message: "sleeps for a minute or longer",
+    },
+    Rule {
+        apis: &["open", "openat", "openat2"],
+        fits: |call, _| {
+            let writes = |flags: &str| flags.contains("O_WRONLY") || flags.contains("O_RDWR");
+            call.text("filepath").is_some_and(|path| path.ends_with("/cgroup.procs"))
+                && call.flags.get("flags").and_then(Json::as_str).is_some_and(writes)
+        },
+        message: "moves processes to other control groups, by which they are watched and limited",
+    },
+    Rule { apis: &["clock_settime", "settimeofday", "stime"], fits: |_, _| true, message: "sets the clock" },
+    Rule {
         apis: LOOKS,
         fits: |call, _| {
             call.text("filepath").is_some_and(|path| MACHINES.iter().any(|below| path.starts_with(below)))
@@ -54,6 +78,20 @@ const RULES: &[Rule] = &[
         message: "looks for signs of a virtual machine or a container",
     },
 ];
+
+/// Seconds of a sleep that outlasts the patience of some.
+const LONG: f64 = 60.0;
+/// A time instead of a duration.
+const TIMER_ABSTIME: f64 = 1.0;
+
+/// Whether a path is a descriptor's, or none any more.
+fn is_no_file(path: &str) -> bool {
+    let descriptors = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
+    path.starts_with("/memfd:")
+        || path.ends_with(" (deleted)")
+        || path.starts_with("/dev/fd/")
+        || descriptors.is_some_and(|(_, rest)| rest.starts_with("fd/"))
+}
 
 /// Calls by which a program finds out whether something is there, or what it says.
 const LOOKS: &[&str] = &[
@@ -90,33 +128,39 @@ fn is(call: &Call, argument: &str, word: &str) -> bool {
     call.flags.get(argument).and_then(Json::as_str) == Some(word)
 }
 
-fn status(call: &Call, process: &Process) -> bool {
+fn status(call: &Call, pid: u32) -> bool {
     let Some(rest) = call.text("filepath").and_then(|path| path.strip_prefix("/proc/")) else { return false };
-    let own = [String::from("self"), String::from("thread-self"), process.pid.to_string()];
+    let own = [String::from("self"), String::from("thread-self"), pid.to_string()];
     rest.strip_suffix("/status").is_some_and(|who| own.iter().any(|own| own == who))
 }
 
 /// Each kind once for each process.
-pub fn of(processes: &[Process]) -> Vec<Json> {
-    let mut found = Vec::new();
-    for process in processes {
-        let mut known = HashSet::new();
-        for call in &process.calls {
-            let fitting = RULES
-                .iter()
-                .filter(|rule| rule.apis.contains(&call.api.as_str()) && (rule.fits)(call, process));
-            for rule in fitting {
-                if known.insert(rule.message) && found.len() < MAX_ANOMALIES {
-                    found.push(json!({
-                        "category": CATEGORY,
-                        "funcname": call.api,
-                        "message": format!("{} (process {})", rule.message, process.pid),
-                    }));
-                }
+#[derive(Default)]
+pub struct Anomalies {
+    list: Vec<Json>,
+    known: HashSet<(usize, &'static str)>,
+}
+
+impl Anomalies {
+    pub fn list(&self) -> &[Json] {
+        &self.list
+    }
+
+    /// A call of the process with this number and id.
+    pub fn add(&mut self, call: &Call, process: usize, pid: u32) {
+        for rule in RULES.iter().filter(|rule| rule.apis.contains(&call.api.as_str())) {
+            if self.list.len() < MAX_ANOMALIES
+                && (rule.fits)(call, pid)
+                && self.known.insert((process, rule.message))
+            {
+                self.list.push(json!({
+                    "category": CATEGORY,
+                    "funcname": call.api,
+                    "message": format!("{} (process {pid})", rule.message),
+                }));
             }
         }
     }
-    found
 }
 
 #[cfg(test)]
@@ -140,12 +184,40 @@ mod tests {
             call("openat", "/etc/status", json!({})),
             call("prctl", "", json!({"option": "PR_SET_NAME"})),
             call("io_uring_setup", "", json!({})),
+            call("execve", "/proc/self/fd/3", json!({})),
+            call("execveat", "/memfd:x (deleted)", json!({})),
+            call("execve", "/usr/bin/env", json!({})),
+            Call {
+                arguments: json!({"seconds": 59.0}).as_object().unwrap().clone(),
+                ..call("nanosleep", "", json!({}))
+            },
+            Call {
+                arguments: json!({"seconds": 300.5, "flags": 0}).as_object().unwrap().clone(),
+                ..call("clock_nanosleep", "", json!({}))
+            },
+            call("clock_settime", "", json!({})),
+            call("openat", "/sys/fs/cgroup/cgroup.procs", json!({"flags": "O_WRONLY|O_CREAT"})),
+            call("openat", "/sys/fs/cgroup/cgroup.procs", json!({"flags": "O_RDONLY"})),
             call("access", "/.dockerenv", json!({})),
             call("openat", "/sys/class/dmi/id/sys_vendor", json!({})),
         ];
-        let found = of(&[Process { pid: 44, calls, ..Process::default() }]);
+        let mut anomalies = Anomalies::default();
+        calls.iter().for_each(|call| anomalies.add(call, 0, 44));
+        let found = anomalies.list();
         let names: Vec<&str> = found.iter().map(|one| one["funcname"].as_str().unwrap()).collect();
-        assert_eq!(names, ["ptrace", "openat", "io_uring_setup", "access"]);
+        assert_eq!(
+            names,
+            [
+                "ptrace",
+                "openat",
+                "io_uring_setup",
+                "execve",
+                "clock_nanosleep",
+                "clock_settime",
+                "openat",
+                "access"
+            ]
+        );
         assert!(found[1]["message"].as_str().unwrap().ends_with("(process 44)"));
     }
 }

@@ -9,19 +9,30 @@ use super::Call;
 /// The most of one process.
 const MAX_MODULES: usize = 1000;
 
-pub fn of(calls: &[Call]) -> Vec<Json> {
-    let mut known = HashSet::new();
-    let mapped = calls.iter().filter(|call| call.api == "mmap" && call.succeeded() && is_code(call));
-    let modules = mapped.filter_map(|call| {
-        let path = call.text("filepath").filter(|path| known.insert(*path))?;
-        Some(json!({
+#[derive(Default)]
+pub struct Modules {
+    known: HashSet<String>,
+    list: Vec<Json>,
+}
+
+impl Modules {
+    pub fn list(&self) -> &[Json] {
+        &self.list
+    }
+
+    pub fn add(&mut self, call: &Call) {
+        let is_one = call.api == "mmap" && call.succeeded() && is_code(call) && self.list.len() < MAX_MODULES;
+        let Some(path) = call.text("filepath").filter(|path| is_one && !self.known.contains(*path)) else {
+            return;
+        };
+        self.known.insert(path.to_owned());
+        self.list.push(json!({
             "basename": path.rsplit('/').next().unwrap_or(path),
             "filepath": path,
             "baseaddr": format!("0x{:016x}", call.return_value),
             "imgsize": call.arguments.get("length"),
-        }))
-    });
-    modules.take(MAX_MODULES).collect()
+        }));
+    }
 }
 
 fn is_code(call: &Call) -> bool {
@@ -52,8 +63,10 @@ mod tests {
             map("/lib/libm.so.6", 5, "EPERM"),
             map("", 7, ""),
         ];
+        let mut modules = Modules::default();
+        calls.iter().for_each(|call| modules.add(call));
         assert_eq!(
-            of(&calls),
+            modules.list(),
             [
                 json!({"basename": "libc.so.6", "filepath": "/lib/libc.so.6", "baseaddr": "0x0000000000007000", "imgsize": 8192})
             ]

@@ -1,6 +1,6 @@
 //! Calls, grouped by what they are about (the report reference, section 4.3).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -31,6 +31,8 @@ enum When {
     Writable,
     /// After success, when the file was not made by it.
     Existed,
+    /// After success, when there was something.
+    Moved,
     /// After success, of a file or of a folder.
     File,
     Folder,
@@ -46,13 +48,32 @@ const RULES: &[Rule] = &[
     Rule { apis: OPENS, when: When::Created, group: "file_created", argument: "filepath" },
     Rule { apis: OPENS, when: When::Writable, group: "file_written", argument: "filepath" },
     Rule {
-        apis: &["read", "pread64", "readv"],
+        apis: &["symlink", "symlinkat", "mknod", "mknodat"],
+        when: When::Succeeded,
+        group: "file_created",
+        argument: "filepath",
+    },
+    Rule { apis: &["link", "linkat"], when: When::Succeeded, group: "file_created", argument: "newfilepath" },
+    Rule { apis: BETWEEN, when: When::Moved, group: "file_read", argument: "oldfilepath" },
+    Rule { apis: BETWEEN, when: When::Moved, group: "file_written", argument: "newfilepath" },
+    Rule {
+        apis: &["read", "pread64", "readv", "preadv", "preadv2"],
         when: When::Succeeded,
         group: "file_read",
         argument: "filepath",
     },
     Rule {
-        apis: &["write", "pwrite64", "writev"],
+        apis: &[
+            "write",
+            "pwrite64",
+            "writev",
+            "pwritev",
+            "pwritev2",
+            "vmsplice",
+            "truncate",
+            "ftruncate",
+            "fallocate",
+        ],
         when: When::Succeeded,
         group: "file_written",
         argument: "filepath",
@@ -98,7 +119,9 @@ const RULES: &[Rule] = &[
 
 const SENDS: &[&str] = &["sendto", "sendmsg", "sendmmsg", "write"];
 const MUTANTS: &[&str] =
-    &["flock", "fcntl", "open", "openat", "semget", "shmget", "msgget", "mq_open", "bind"];
+    &["flock", "fcntl", "open", "openat", "link", "linkat", "semget", "shmget", "msgget", "mq_open", "bind"];
+/// What copies from one descriptor to another.
+const BETWEEN: &[&str] = &["sendfile", "copy_file_range", "splice"];
 
 /// What takes two paths, and the group of such pairs.
 const PAIRS: &[(&[&str], &str)] = &[
@@ -112,30 +135,56 @@ const PAIRS: &[(&[&str], &str)] = &[
 const MAKES: [&str; 4] = ["FILE_CREATE", "FILE_OVERWRITE_IF", "FILE_SUPERSEDE", "FILE_OPEN_IF"];
 
 /// Only groups with entries appear; every entry once, in the order in which it came.
-pub fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
-    let mut groups: Map<String, Json> = Map::new();
-    let mut known: HashSet<(&str, String)> = HashSet::new();
-    for call in calls {
+#[derive(Default)]
+pub struct Groups {
+    groups: Map<String, Json>,
+    known: HashMap<&'static str, HashSet<String>>,
+    cut: u64,
+}
+
+impl Groups {
+    pub fn report(&self) -> Json {
+        Json::Object(self.groups.clone())
+    }
+
+    /// How often there was something to enter into a group that was full.
+    pub fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    pub fn add(&mut self, call: &Call) {
         for rule in RULES
             .iter()
             .chain(windows::RULES)
             .filter(|rule| rule.apis.contains(&call.api.as_str()) && applies(rule.when, call))
         {
-            if let Some(text) = call.text(rule.argument)
-                && known.insert((rule.group, text.to_owned()))
-            {
-                push(&mut groups, rule.group, text.into());
+            if let Some(text) = call.text(rule.argument) {
+                self.enter(rule.group, text, || text.into());
             }
         }
         let pairs = PAIRS.iter().find(|(apis, _)| apis.contains(&call.api.as_str()));
         if let (Some((_, group)), true, Some(from), Some(to)) =
             (pairs, call.succeeded(), call.text("oldfilepath"), call.text("newfilepath"))
-            && known.insert((group, format!("{from}\0{to}")))
         {
-            push(&mut groups, group, json!([from, to]));
+            self.enter(group, &format!("{from}\0{to}"), || json!([from, to]));
         }
     }
-    Json::Object(groups)
+
+    fn enter(&mut self, group: &'static str, key: &str, entry: impl FnOnce() -> Json) {
+        let known = self.known.entry(group).or_default();
+        if known.contains(key) {
+            return;
+        }
+        if known.len() == MAX_ENTRIES {
+            self.cut += 1;
+            return;
+        }
+        known.insert(key.to_owned());
+        let list = self.groups.entry(group).or_insert_with(|| json!([]));
+        if let Some(list) = list.as_array_mut() {
+            list.push(entry());
+        }
+    }
 }
 
 fn applies(when: When, call: &Call) -> bool {
@@ -148,15 +197,29 @@ fn applies(when: When, call: &Call) -> bool {
         When::Always => true,
         When::Succeeded => call.succeeded(),
         When::Failed => !call.succeeded(),
-        When::Created => call.succeeded() && (opened_with("O_CREAT") || call.api == "creat" || makes(call)),
+        When::Created => {
+            call.succeeded()
+                && (opened_with("O_CREAT") || call.api == "creat" || makes(call))
+                && !call.text("filepath").is_some_and(is_the_kernels)
+        }
+        When::Moved => call.succeeded() && call.return_value > 0,
         When::Existed => call.succeeded() && !makes(call),
         When::File => call.succeeded() && !opened_with("AT_REMOVEDIR"),
         When::Folder => call.succeeded() && opened_with("AT_REMOVEDIR"),
         When::Executable => call.succeeded() && has("protection", "PROT_EXEC"),
         When::Writable => {
-            call.succeeded() && (opened_with("O_WRONLY") || opened_with("O_RDWR") || call.api == "creat")
+            call.succeeded()
+                && (opened_with("O_WRONLY") || opened_with("O_RDWR") || call.api == "creat")
+                // It names a folder for a file without a name.
+                && !opened_with("O_TMPFILE")
         }
     }
+}
+
+/// What nobody makes by opening it, though shells ask for that: `> /dev/null`.
+fn is_the_kernels(path: &str) -> bool {
+    let is_device = path.starts_with("/dev/") && !path.starts_with("/dev/shm/");
+    is_device || path.starts_with("/proc/") || path.starts_with("/sys/")
 }
 
 /// Whether a function of Windows made the file: it says so, or it was asked to.
@@ -168,16 +231,15 @@ fn makes(call: &Call) -> bool {
     }
 }
 
-fn push(groups: &mut Map<String, Json>, group: &str, entry: Json) {
-    let list = groups.entry(group).or_insert_with(|| json!([]));
-    if let Some(list) = list.as_array_mut().filter(|list| list.len() < MAX_ENTRIES) {
-        list.push(entry);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
+        let mut groups = Groups::default();
+        calls.for_each(|call| groups.add(call));
+        groups.report()
+    }
 
     #[test]
     fn files_are_created_written_moved_and_deleted() {
@@ -217,10 +279,11 @@ mod tests {
             ..Call::default()
         };
         let pair = json!({"oldfilepath": "/bin/sh", "newfilepath": "/tmp/.x"});
+        let copied = Call { return_value: 9, ..call("copy_file_range", pair, json!({})) };
         let calls = [
             call("unlinkat", json!({"filepath": "/tmp/d"}), json!({"flags": "AT_REMOVEDIR"})),
-            call("copy_file_range", pair.clone(), json!({})),
-            call("copy_file_range", pair, json!({})),
+            copied.clone(),
+            copied,
             call("sendto", json!({"hostname": "c2.example"}), json!({})),
             call("bind", json!({"mutant_name": "@one"}), json!({})),
             call("mmap", json!({"filepath": "/lib/a.so"}), json!({"protection": "PROT_READ|PROT_EXEC"})),
@@ -230,8 +293,51 @@ mod tests {
             of(calls.iter()),
             json!({
                 "directory_removed": ["/tmp/d"], "file_copied": [["/bin/sh", "/tmp/.x"]],
+                "file_read": ["/bin/sh"], "file_written": ["/tmp/.x"],
                 "resolves_host": ["c2.example"], "mutex": ["@one"], "dll_loaded": ["/lib/a.so"]
             })
+        );
+    }
+
+    #[test]
+    fn what_is_made_without_being_opened_and_what_only_seems_to_be_made() {
+        let call = |api: &str, arguments: Json, flags: &str| Call {
+            api: api.into(),
+            arguments: arguments.as_object().unwrap().clone(),
+            flags: json!({"flags": flags}).as_object().unwrap().clone(),
+            return_value: 5,
+            ..Call::default()
+        };
+        let file = |name: &str| json!({"filepath": name});
+        let calls = [
+            call("openat", file("/dev/null"), "O_WRONLY|O_CREAT|O_TRUNC"),
+            call("openat", file("/tmp"), "O_RDWR|O_TMPFILE"),
+            call("linkat", json!({"oldfilepath": "/proc/self/fd/3", "newfilepath": "/tmp/a"}), ""),
+            call("symlink", json!({"target": "/tmp/a", "filepath": "/tmp/b"}), ""),
+            call("mknodat", file("/tmp/pipe"), ""),
+            call("splice", json!({"newfilepath": "/tmp/c"}), ""),
+            call("pwritev2", file("/tmp/d"), ""),
+            call("truncate", file("/tmp/e"), ""),
+        ];
+        assert_eq!(
+            of(calls.iter()),
+            json!({
+                "file_opened": ["/dev/null", "/tmp"], "file_written": ["/dev/null", "/tmp/c", "/tmp/d", "/tmp/e"],
+                "file_copied": [["/proc/self/fd/3", "/tmp/a"]], "file_created": ["/tmp/a", "/tmp/b", "/tmp/pipe"]
+            })
+        );
+    }
+
+    #[test]
+    fn a_full_group_says_how_much_it_lacks() {
+        let mut groups = Groups::default();
+        for number in 0..MAX_ENTRIES + 3 {
+            let arguments = json!({"filepath": format!("/{number}")}).as_object().unwrap().clone();
+            groups.add(&Call { api: "unlink".into(), arguments, ..Call::default() });
+        }
+        assert_eq!(
+            (groups.report()["file_deleted"].as_array().unwrap().len(), groups.cut()),
+            (MAX_ENTRIES, 3)
         );
     }
 }

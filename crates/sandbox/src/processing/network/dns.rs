@@ -1,7 +1,7 @@
 //! Names that were asked for, and the answers that the guest got.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value as Json, json};
 use simple_dns::rdata::RData;
@@ -48,6 +48,19 @@ impl Names {
         }
     }
 
+    /// A question that no datagram showed, as over TCP or inside of TLS.
+    pub fn tell(&mut self, server: IpAddr, name: &str, kind: &str, answers: &[String]) {
+        let key = (name.to_owned(), kind.to_owned());
+        if self.answers.contains_key(&key) || self.order.len() == MAX_QUESTIONS {
+            return;
+        }
+        let kind_of = |data: &str| if data.parse::<Ipv4Addr>().is_ok() { "A" } else { kind }.to_owned();
+        let answers = answers.iter().take(MAX_ANSWERS).map(|data| (kind_of(data), data.clone()));
+        self.answers.insert(key.clone(), answers.collect());
+        self.order.push(key);
+        self.servers.insert(server);
+    }
+
     pub fn questions(&self) -> Json {
         let shown = |key: &(String, String)| {
             let answers = self.answers.get(key).into_iter().flatten();
@@ -80,12 +93,14 @@ impl Names {
 
 fn data(rdata: &RData<'_>) -> Option<(String, String)> {
     let (kind, data) = match rdata {
-        RData::A(a) => ("A", std::net::Ipv4Addr::from(a.address).to_string()),
+        RData::A(a) => ("A", Ipv4Addr::from(a.address).to_string()),
         RData::AAAA(aaaa) => ("AAAA", std::net::Ipv6Addr::from(aaaa.address).to_string()),
         RData::CNAME(name) => ("CNAME", name.0.to_string()),
         RData::MX(mx) => ("MX", mx.exchange.to_string()),
         RData::NS(name) => ("NS", name.0.to_string()),
         RData::PTR(name) => ("PTR", name.0.to_string()),
+        RData::SOA(soa) => ("SOA", format!("{} {} {}", soa.mname, soa.rname, soa.serial)),
+        RData::SRV(srv) => ("SRV", format!("{} {} {} {}", srv.priority, srv.weight, srv.port, srv.target)),
         RData::TXT(text) => ("TXT", String::try_from(text.clone()).unwrap_or_default()),
         _ => return None,
     };

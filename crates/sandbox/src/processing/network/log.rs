@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::net::IpAddr;
 use std::path::Path;
 
 use md5::Md5;
@@ -27,6 +28,8 @@ pub struct Told {
     https_ex: Vec<Json>,
     /// For `http`, which tells of encrypted requests as well.
     pub requests: Vec<Http>,
+    /// Server, name, kind and answers of each question for a name.
+    pub questions: Vec<(IpAddr, String, String, Vec<String>)>,
     tls: Vec<Json>,
     smtp: Vec<Json>,
     smtp_ex: Vec<Json>,
@@ -68,6 +71,9 @@ impl Told {
                         self.requests.push(*http);
                     }
                 }
+            }
+            Event::Dns { flow, name, kind, answers } if self.questions.len() < MAX_ENTRIES => {
+                self.questions.push((flow.dst.into(), name, kind, answers));
             }
             Event::Tls(hello) if self.tls.len() < MAX_ENTRIES => self.tls.push(tls(&hello)),
             Event::Smtp(mail) if self.smtp.len() < MAX_ENTRIES => {
@@ -227,15 +233,23 @@ fn headers(head: &str) -> Json {
 
 /// An encrypted request, as `http` tells of one in the clear.
 pub fn request(http: &Http) -> Json {
+    // A target may be no path: `*`.
+    let slash = if http.target.starts_with('/') { "" } else { "/" };
     let uri = match http.flow.dport {
         _ if http.target.contains("://") => http.target.clone(),
-        port if port == 443 || http.host.contains(':') => format!("https://{}{}", http.host, http.target),
-        port => format!("https://{}:{port}{}", http.host, http.target),
+        port if port == 443 || http.host.contains(':') => {
+            format!("https://{}{slash}{}", http.host, http.target)
+        }
+        port => format!("https://{}:{port}{slash}{}", http.host, http.target),
+    };
+    let version = match http.request.0.starts_with(b"PRI * HTTP/2.0\r\n") {
+        true => String::from("2.0"),
+        false => format!("1.{}", http.version),
     };
     let data = [&http.request.0[..], &http.request_body.data.0].concat();
     json!({
         "count": 1, "host": http.host, "port": http.flow.dport, "method": http.method, "path": http.target, "uri": uri,
-        "version": format!("1.{}", http.version), "user-agent": http.user_agent,
+        "version": version, "user-agent": http.user_agent,
         "body": shown(&http.request_body.data.0), "data": shown(&data),
     })
 }

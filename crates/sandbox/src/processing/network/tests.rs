@@ -104,6 +104,23 @@ fn a_visit_to_a_web_site_is_told_whole() {
 }
 
 #[test]
+fn questions_that_no_datagram_showed_are_told_once() {
+    let packets = [udp((ROUTER, 53), (GUEST, 5353), &question("c2.example", Some(SITE)))];
+    let mut summary = summarise(capture(&packets)).unwrap();
+    let server = [8, 8, 8, 8].into();
+    summary.names.tell(server, "c2.example", "A", &["198.18.0.7".into()]);
+    summary.names.tell(server, "tcp.example", "A", &["198.18.0.9".into()]);
+    summary.names.tell(server, "tcp.example", "MX", &["mail.tcp.example".into()]);
+    let report = summary.report(None);
+    let asked: Vec<_> =
+        report["dns"].as_array().unwrap().iter().map(|one| (&one["request"], &one["type"])).collect();
+    let (first, second) = (json!("c2.example"), json!("tcp.example"));
+    assert_eq!(asked, [(&first, &json!("A")), (&second, &json!("A")), (&second, &json!("MX"))]);
+    assert_eq!(report["dns"][2]["answers"], json!([{"type": "MX", "data": "mail.tcp.example"}]));
+    assert_eq!(report["domains"][1], json!({"domain": "tcp.example", "ip": "198.18.0.9"}));
+}
+
+#[test]
 fn nonsense_and_broken_captures_do_no_harm() {
     let mut packets = vec![vec![0xff; 60], Vec::new(), udp((GUEST, 1), (ROUTER, 53), b"\xff\xff")];
     packets.push(tcp((GUEST, 1), (SITE, 80), 5, "A", b"GET / HT"));
