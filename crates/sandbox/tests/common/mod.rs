@@ -39,8 +39,8 @@ pub fn data_dir() -> Option<&'static Path> {
 fn prepare() -> PathBuf {
     let dir = target().join("sandbox-tests");
     std::fs::create_dir_all(&dir).unwrap();
-    // Held as long as this process lives.
-    std::mem::forget(alone(&dir.join(".tests")));
+    static ALONE: OnceLock<File> = OnceLock::new();
+    ALONE.get_or_init(|| alone(&dir.join(".tests")));
     ready(&dir, GUEST, &[], MEMORY);
     dir
 }
