@@ -19,7 +19,7 @@ use rustix::net::{
 };
 
 use super::cgroup;
-use super::written::Closing;
+use super::written::{DELETED, Program, without_mark};
 use crate::channel::{Channel, locked};
 use crate::clock;
 
@@ -43,7 +43,7 @@ struct State {
     members: HashMap<u32, u32>,
     runs: HashMap<u32, SyncSender<ProcessEvent>>,
     /// Where programs go that nobody finds later.
-    hidden: HashMap<u32, SyncSender<Closing>>,
+    hidden: HashMap<u32, SyncSender<Program>>,
     lost: Arc<AtomicU64>,
 }
 
@@ -71,7 +71,7 @@ impl Tree {
 
     /// Begins to send the events of a run. Programs that have no name, or lie on a file system of the sample's own, are handed to
     /// `hidden`.
-    pub fn watch(&self, channel: &Arc<Channel>, call: u32, hidden: Option<SyncSender<Closing>>) -> Watch {
+    pub fn watch(&self, channel: &Arc<Channel>, call: u32, hidden: Option<SyncSender<Program>>) -> Watch {
         let (events, queue) = sync_channel(WAITING);
         let mut state = locked(&self.0);
         state.runs.insert(call, events);
@@ -118,7 +118,8 @@ impl Tree {
                 if let Some(hidden) = state.hidden.get(&call)
                     && let Some(file) = out_of_sight(pid, &program)
                 {
-                    let is_kept = hidden.try_send(Closing { pid, file }).is_ok();
+                    let is_kept =
+                        hidden.try_send(Program { pid, path: without_mark(&program).into(), file }).is_ok();
                     state.lost.fetch_add(u64::from(!is_kept), Ordering::Relaxed);
                 }
                 state.tell(call, ProcessEvent::Executed { pid, program, command, time: clock::now() });
@@ -247,7 +248,7 @@ fn words(line: &[u8]) -> Vec<Bytes> {
 fn out_of_sight(pid: u32, program: &[u8]) -> Option<File> {
     let file = File::open(format!("/proc/{pid}/exe")).ok()?;
     let is_elsewhere = || Some(file.metadata().ok()?.dev() != std::fs::metadata("/").ok()?.dev());
-    (program.ends_with(b" (deleted)") || is_elsewhere()?).then_some(file)
+    (program.ends_with(DELETED) || is_elsewhere()?).then_some(file)
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use self::heads::Heads;
 use super::error::{Error, Result};
 use crate::samples::{Received, Samples};
 
-mod disposition;
-mod heads;
+pub mod disposition;
+pub mod heads;
 
 /// All text fields together.
 const MAX_TEXT: usize = 4 << 20;

@@ -14,7 +14,7 @@ use crate::server::Sandbox;
 mod access;
 mod error;
 pub(crate) mod fields;
-mod form;
+pub mod form;
 pub(crate) mod options;
 mod reply;
 mod routes;

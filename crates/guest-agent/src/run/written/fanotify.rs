@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use guest_protocol::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+pub const DELETED: &[u8] = b" (deleted)";
 /// `struct fanotify_event_metadata`.
 const EVENT: usize = 24;
 
@@ -78,6 +79,10 @@ impl Closings {
 /// Where an open file is, or was.
 pub fn path(file: &File) -> io::Result<Vec<u8>> {
     let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    let path = path.as_os_str().as_bytes();
-    Ok(path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec())
+    Ok(without_mark(path.as_os_str().as_bytes()).to_vec())
+}
+
+/// A path without what the kernel puts behind those of deleted files.
+pub fn without_mark(path: &[u8]) -> &[u8] {
+    path.strip_suffix(DELETED).unwrap_or(path)
 }

@@ -17,8 +17,8 @@ use crate::channel::Channel;
 use crate::run::cgroup;
 use early::Early;
 pub use early::Sent;
-pub use fanotify::Closing;
-use fanotify::Closings;
+use fanotify::{Closing, Closings};
+pub use fanotify::{DELETED, without_mark};
 
 /// Files that are kept open; of more, those that still have a name are let go first.
 const MOST: usize = 400;
@@ -29,6 +29,13 @@ const MEASURE: u32 = 32;
 
 /// Device and inode.
 pub type Key = (u64, u64);
+
+/// A program that was run, from where it could be read while it ran: the mount that it lies on may be gone with its process.
+pub struct Program {
+    pub pid: u32,
+    pub path: Bytes,
+    pub file: File,
+}
 
 /// A file that was written.
 pub struct Held {
@@ -48,7 +55,7 @@ pub struct Written {
 }
 
 pub struct Watch {
-    hidden: SyncSender<Closing>,
+    hidden: SyncSender<Program>,
     stop: Arc<AtomicBool>,
     reader: JoinHandle<Written>,
 }
@@ -82,9 +89,7 @@ impl Watch {
                 // Asked before: what happened until then is read.
                 let is_last = stopped.load(Ordering::Acquire);
                 keeper.written.lost += closings.read(|closing| keeper.take(closing));
-                for Closing { pid, file } in programs.try_iter() {
-                    keeper.keep(pid, file);
-                }
+                programs.try_iter().for_each(|Program { pid, path, file }| keeper.keep(pid, path, file));
                 if is_last {
                     keeper.written.sent = keeper.early.take().map(Early::finish).unwrap_or_default();
                     return keeper.written;
@@ -95,7 +100,7 @@ impl Watch {
     }
 
     /// Takes programs that were run, wherever they lie.
-    pub fn hidden(&self) -> SyncSender<Closing> {
+    pub fn hidden(&self) -> SyncSender<Program> {
         self.hidden.clone()
     }
 
@@ -116,17 +121,14 @@ struct Keeper {
 
 impl Keeper {
     fn take(&mut self, Closing { pid, file }: Closing) {
-        let is_watched = || {
-            let path = fanotify::path(&file);
-            path.is_ok_and(|path| self.folders.iter().any(|folder| is_below(&path, folder)))
-        };
-        if self.is_ours(pid) && is_watched() {
-            self.keep(pid, file);
+        let Ok(path) = fanotify::path(&file) else { return };
+        if self.is_ours(pid) && self.folders.iter().any(|folder| is_below(&path, folder)) {
+            self.keep(pid, path.into(), file);
         }
     }
 
-    fn keep(&mut self, pid: u32, file: File) {
-        let (Ok(about), Ok(path)) = (file.metadata(), fanotify::path(&file)) else { return };
+    fn keep(&mut self, pid: u32, path: Bytes, file: File) {
+        let Ok(about) = file.metadata() else { return };
         if !about.is_file() {
             return;
         }
@@ -138,11 +140,7 @@ impl Keeper {
             self.make_room();
         }
         let key = (about.dev(), about.ino());
-        let held = self.written.files.entry(key).or_insert_with(|| Held {
-            file,
-            path: path.into(),
-            writers: Vec::new(),
-        });
+        let held = self.written.files.entry(key).or_insert_with(|| Held { file, path, writers: Vec::new() });
         if held.writers.len() < MOST_WRITERS && !held.writers.contains(&pid) {
             held.writers.push(pid);
         }
