@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -143,6 +144,8 @@ fn connect(path: &Path) -> DbResult<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
+    // Otherwise a statement is prepared anew whenever other values are bound to it that may change its plan.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536;",
     )?;
@@ -209,4 +212,32 @@ fn column(value: rusqlite::types::ValueRef<'_>) -> Column {
 /// Runs the work of one transaction; a panic in it is its end alone.
 fn guarded<T, E: From<DbError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(DbError::Panicked.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_not_prepared_anew_for_other_values() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        create_private(&path).unwrap();
+        let connection = connect(&path).unwrap();
+        connection
+            .execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); CREATE INDEX i ON t (name)")
+            .unwrap();
+        for sql in
+            ["SELECT name FROM t WHERE id = $1", "SELECT id FROM t WHERE name = $1 AND id > $2 LIMIT $2"]
+        {
+            for id in 1..4 {
+                each(&connection, sql, &[Value::Int(id), Value::Int(id)], &mut |_| {
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+            }
+            let statement = connection.prepare_cached(sql).unwrap();
+            assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0, "{sql}");
+        }
+    }
 }
