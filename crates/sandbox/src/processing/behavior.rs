@@ -72,6 +72,8 @@ struct Behavior {
     calls: usize,
     cut: u64,
     summary: Groups,
+    /// Entries of all summaries.
+    entered: usize,
     anomalies: Anomalies,
     /// Who made a process, by what calls said.
     makers: BTreeMap<u32, u32>,
@@ -211,9 +213,9 @@ impl Behavior {
             return;
         };
         let Some(process) = self.processes.get_mut(at) else { return };
-        self.summary.add(&call);
+        self.summary.add(&call, &mut self.entered);
         self.anomalies.add(&call, at, pid);
-        process.summary.add(&call);
+        process.summary.add(&call, &mut self.entered);
         process.modules.add(&call);
         *process.counts.entry(call.api.clone()).or_default() += 1 + call.repeated;
         if process.calls.len() < MAX_CALLS && self.calls < MAX_CALLS_OF_ALL {
@@ -271,8 +273,9 @@ impl Behavior {
         if !self.anomalies.list().is_empty() {
             report["anomaly"] = self.anomalies.list().into();
         }
-        if self.summary.cut() > 0 {
-            report["summary_cut"] = self.summary.cut().into();
+        let of_processes: u64 = self.processes.iter().map(|process| process.summary.cut()).sum();
+        if self.summary.cut() + of_processes > 0 {
+            report["summary_cut"] = (self.summary.cut() + of_processes).into();
         }
         if !self.counted.is_empty() {
             report["calls_counted"] = json!(self.counted);

@@ -10,6 +10,8 @@ mod windows;
 
 /// The most entries of one group.
 const MAX_ENTRIES: usize = 10_000;
+/// Of all groups of a report together, those of each process among them: they are held in memory.
+const MAX_ENTRIES_OF_ALL: usize = 200_000;
 
 /// What is told of a call: a group, and the argument that goes into it.
 struct Rule {
@@ -152,33 +154,35 @@ impl Groups {
         self.cut
     }
 
-    pub fn add(&mut self, call: &Call) {
+    /// `entered` counts the entries of all groups of a report.
+    pub fn add(&mut self, call: &Call, entered: &mut usize) {
         for rule in RULES
             .iter()
             .chain(windows::RULES)
             .filter(|rule| rule.apis.contains(&call.api.as_str()) && applies(rule.when, call))
         {
             if let Some(text) = call.text(rule.argument) {
-                self.enter(rule.group, text, || text.into());
+                self.enter(rule.group, text, entered, || text.into());
             }
         }
         let pairs = PAIRS.iter().find(|(apis, _)| apis.contains(&call.api.as_str()));
         if let (Some((_, group)), true, Some(from), Some(to)) =
             (pairs, call.succeeded(), call.text("oldfilepath"), call.text("newfilepath"))
         {
-            self.enter(group, &format!("{from}\0{to}"), || json!([from, to]));
+            self.enter(group, &format!("{from}\0{to}"), entered, || json!([from, to]));
         }
     }
 
-    fn enter(&mut self, group: &'static str, key: &str, entry: impl FnOnce() -> Json) {
+    fn enter(&mut self, group: &'static str, key: &str, entered: &mut usize, entry: impl FnOnce() -> Json) {
         let known = self.known.entry(group).or_default();
         if known.contains(key) {
             return;
         }
-        if known.len() == MAX_ENTRIES {
+        if known.len() == MAX_ENTRIES || *entered >= MAX_ENTRIES_OF_ALL {
             self.cut += 1;
             return;
         }
+        *entered += 1;
         known.insert(key.to_owned());
         let list = self.groups.entry(group).or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
@@ -237,7 +241,7 @@ mod tests {
 
     fn of<'c>(calls: impl Iterator<Item = &'c Call>) -> Json {
         let mut groups = Groups::default();
-        calls.for_each(|call| groups.add(call));
+        calls.for_each(|call| groups.add(call, &mut 0));
         groups.report()
     }
 
@@ -333,11 +337,27 @@ mod tests {
         let mut groups = Groups::default();
         for number in 0..MAX_ENTRIES + 3 {
             let arguments = json!({"filepath": format!("/{number}")}).as_object().unwrap().clone();
-            groups.add(&Call { api: "unlink".into(), arguments, ..Call::default() });
+            groups.add(&Call { api: "unlink".into(), arguments, ..Call::default() }, &mut 0);
         }
         assert_eq!(
             (groups.report()["file_deleted"].as_array().unwrap().len(), groups.cut()),
             (MAX_ENTRIES, 3)
         );
+    }
+
+    #[test]
+    fn all_groups_together_have_a_limit() {
+        let (mut entered, mut cut, mut kept) = (0, 0, 0);
+        for process in 0..30 {
+            let mut groups = Groups::default();
+            for number in 0..MAX_ENTRIES {
+                let arguments =
+                    json!({"filepath": format!("/{process}/{number}")}).as_object().unwrap().clone();
+                groups.add(&Call { api: "unlink".into(), arguments, ..Call::default() }, &mut entered);
+            }
+            cut += groups.cut();
+            kept += groups.report().get("file_deleted").and_then(Json::as_array).map_or(0, Vec::len);
+        }
+        assert_eq!((kept, cut), (MAX_ENTRIES_OF_ALL, (30 * MAX_ENTRIES - MAX_ENTRIES_OF_ALL) as u64));
     }
 }
